@@ -1,0 +1,39 @@
+"""Well-known providers: what a key in the environment is enough to configure.
+
+Base URLs are as each provider's own SDK takes them (OpenAI's ends in ``/v1``). Only providers whose dialect is
+spoken here are listed.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class KnownProvider(msgspec.Struct, frozen=True):
+    """A provider by its usual name: dialect, base URL, and the variable its SDK reads the key from."""
+
+    name: str
+    dialect: str
+    base_url: str
+    key_variable: str
+
+
+KNOWN_PROVIDERS: dict[str, KnownProvider] = {
+    known.name: known
+    for known in (
+        KnownProvider("anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
+        KnownProvider("openai", "openai_chat", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+        # Google's OpenAI-compatible endpoint (ai.google.dev/gemini-api/docs/openai).
+        KnownProvider(
+            "gemini",
+            "openai_chat",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+            "GEMINI_API_KEY",
+        ),
+        KnownProvider("deepseek", "openai_chat", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+        KnownProvider("groq", "openai_chat", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+        KnownProvider("mistral", "openai_chat", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+        KnownProvider("openrouter", "openai_chat", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+        KnownProvider("xai", "openai_chat", "https://api.x.ai/v1", "XAI_API_KEY"),
+    )
+}

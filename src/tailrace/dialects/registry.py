@@ -1,0 +1,11 @@
+"""The table of dialects by name: the only place that lists them."""
+
+from __future__ import annotations
+
+from tailrace.dialects.anthropic import ANTHROPIC
+from tailrace.dialects.base import Dialect
+from tailrace.dialects.openai_chat import OPENAI_CHAT
+from tailrace.dialects.plain import PLAIN
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (ANTHROPIC, OPENAI_CHAT, PLAIN)}
+"""Every dialect by its name in the configuration."""

@@ -1,0 +1,232 @@
+"""Every exception that Tailrace raises, in one tree.
+
+::
+
+    TailraceError
+    ├── ConfigError                 a configuration file, variable or secret is wrong
+    ├── LocalProtocolError          the calling code broke a rule of the vocabulary (a bug on this side)
+    ├── RemoteProtocolError         bytes or events from outside that no rule allows (their fault)
+    │   └── LimitExceeded           … because a line, event, document or answer passed its cap
+    ├── RequestError                a request refused before any work began; has an HTTP ``status``
+    │   ├── BadRequest          400
+    │   ├── Unauthenticated     401
+    │   ├── NotFound            404   unknown model, route, stream or door
+    │   ├── Conflict            409
+    │   ├── TooLarge            413
+    │   └── Overloaded          503
+    ├── ProviderError               a provider could not be reached, refused, or failed
+    │   ├── ConnectError            no connection: name, route, refused, TLS
+    │   ├── StatusError             the provider answered with an HTTP error
+    │   └── ProviderTimeout         a deadline passed: connect, first content, idle or total
+    └── StreamError                 a stream ended, and not as ``completed``; carries the partial message
+        ├── StreamCancelled         somebody stopped it
+        ├── StreamFailed            the provider reported an error in the stream
+        ├── StreamTimedOut          a deadline passed in the middle
+        ├── StreamTruncated         the provider closed without saying that it was done
+        └── StreamInterrupted       the relay that carried it went away
+
+Foreign exceptions (aiohttp, httpx2, ssl, OSError) are mapped to these where they are caught: no caller sees another
+library's type. Nothing in a message ever holds a key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class TailraceError(Exception):
+    """Base of all of Tailrace's exceptions."""
+
+
+class ConfigError(TailraceError):
+    """A configuration value is missing or wrong.
+
+    ``where`` names the place (``tailrace.toml:12`` or a variable's name) where it is known.
+    """
+
+    def __init__(self, message: str, *, where: str | None = None) -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.where = where
+
+
+class LocalProtocolError(TailraceError):
+    """The calling code asked for something that the vocabulary's rules forbid."""
+
+
+class RemoteProtocolError(TailraceError):
+    """The other side sent bytes or events that no rule allows."""
+
+
+class LimitExceeded(RemoteProtocolError):
+    """The other side went past a cap; ``limit`` is that cap in the unit named by the message."""
+
+    def __init__(self, message: str, *, limit: int) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class RequestError(TailraceError):
+    """A request that is refused before any work begins.
+
+    ``status`` is the HTTP status to answer with, ``code`` a short machine-readable word, ``param`` the offending
+    field where there is one.
+    """
+
+    status = 400
+    kind = "invalid_request"
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+
+
+class BadRequest(RequestError):
+    """The body is not JSON, has a wrong type, or asks for what cannot be expressed."""
+
+
+class Unauthenticated(RequestError):
+    """No key, or one that is not known here."""
+
+    status = 401
+    kind = "authentication"
+
+
+class NotFound(RequestError):
+    """Nothing of that name here, or it is not the caller's: the answer is the same for both."""
+
+    status = 404
+    kind = "not_found"
+
+
+class Conflict(RequestError):
+    """The request contradicts an earlier one."""
+
+    status = 409
+    kind = "conflict"
+
+
+class TooLarge(RequestError):
+    """The body is larger than this server accepts."""
+
+    status = 413
+    kind = "too_large"
+
+
+class Overloaded(RequestError):
+    """No room for more work now; ``retry_after`` is in seconds."""
+
+    status = 503
+    kind = "overloaded"
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message, code="overloaded")
+        self.retry_after = retry_after
+
+
+class ProviderError(TailraceError):
+    """A provider could not be reached, refused the request, or failed.
+
+    ``status`` is the HTTP status that tells a client the same, ``kind`` the word of `tailrace.events.ErrorKind`.
+    """
+
+    status = 502
+    kind = "upstream"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+
+
+class ConnectError(ProviderError):
+    """No usable connection to the provider: name resolution, refusal, reset or TLS verification."""
+
+    kind = "unreachable"
+
+
+class StatusError(ProviderError):
+    """The provider (or a relay) answered with an HTTP error status.
+
+    ``body`` is the decoded error body as far as it could be read, at most 64 KiB of it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        kind: str = "upstream",
+        body: Any = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.status = status
+        self.kind = kind
+        self.body = body
+
+
+class ProviderTimeout(ProviderError):
+    """A deadline passed; ``phase`` is ``connect``, ``first_content``, ``idle`` or ``total``."""
+
+    status = 504
+    kind = "timeout"
+
+    def __init__(self, message: str, *, phase: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+class StreamError(TailraceError):
+    """A stream that had begun ended otherwise than ``completed``.
+
+    ``partial`` is the `tailrace.events.Message` with everything that came, ``stream_id`` names the stream where a
+    relay carried it, ``retryable`` says whether the same request may work when sent again.
+    """
+
+    ending = "failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        partial: Any = None,
+        stream_id: str | None = None,
+        retryable: bool = False,
+        kind: str = "upstream",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.partial = partial
+        self.stream_id = stream_id
+        self.retryable = retryable
+        self.kind = kind
+
+
+class StreamCancelled(StreamError):
+    """Somebody stopped the stream."""
+
+    ending = "cancelled"
+
+
+class StreamFailed(StreamError):
+    """The provider reported an error in the middle of the stream."""
+
+
+class StreamTimedOut(StreamError):
+    """A deadline passed in the middle of the stream."""
+
+    ending = "timed_out"
+
+
+class StreamTruncated(StreamError):
+    """The provider closed the stream without its closing event."""
+
+    ending = "truncated"
+
+
+class StreamInterrupted(StreamError):
+    """The relay that carried the stream went away before its end."""
+
+    ending = "interrupted"
