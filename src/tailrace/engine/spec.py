@@ -1,0 +1,127 @@
+"""What the engine is told: providers, routes, policies and limits, as plain frozen values.
+
+The `tailrace.config` room reads files and the environment into these; tests build them by hand. Times are in
+seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from tailrace.dialects import Quirks
+
+OnDisconnect: TypeAlias = Literal["cancel", "detach", "drain"]
+
+
+class Secret:
+    """A key that no ``repr``, log line or traceback shows; `reveal` is the one way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the key itself, for an outgoing header."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """An upstream: which dialect it speaks, and where.
+
+    ``base_url`` is as the provider's own SDK takes it (OpenAI's ends in ``/v1``). ``models`` are the names to list
+    for it; a client may ask for others. ``local`` marks a model that runs in this process, ``simulated`` one that
+    only pretends: clients are shown both.
+    """
+
+    name: str
+    dialect: str
+    base_url: str = ""
+    api_key: Secret | None = None
+    headers: dict[str, str] = {}
+    models: tuple[str, ...] = ()
+    quirks: Quirks = Quirks()
+    local: bool = False
+    simulated: bool = False
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One model of one provider: what ``anthropic/claude-haiku-4-5`` says."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to wait for a provider; None waits for ever.
+
+    ``first_content`` is long because reasoning models think for minutes before the first event that counts
+    (60–120 s are usual, provider-side limits are 600 s); ``idle`` counts content, not bytes: pings do not reset it.
+    """
+
+    connect: float = 10.0
+    first_content: float | None = 600.0
+    idle: float | None = 120.0
+    total: float | None = 3600.0
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a route does when its readers leave, and how long it waits for its provider.
+
+    ``grace`` is how long a reader may stay away before ``cancel`` closes the upstream.
+    """
+
+    on_disconnect: OnDisconnect = "cancel"
+    grace: float = 30.0
+    deadlines: Deadlines = Deadlines()
+
+
+class RouteSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A model name as clients know it, with its targets in order of preference."""
+
+    name: str
+    targets: tuple[Target, ...]
+    policy: Policy = Policy()
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Caps, each with its reason.
+
+    ``body``: a request's JSON; images in base64 make 32 MiB, Anthropic's own limit, a sensible cap.
+    ``high_water``/``low_water``: bytes a reader may lag behind its log before its provider is paused, and at which
+    it goes on. 64 KiB is several hundred events: enough that a healthy network never pauses, little enough that
+    a thousand stuck readers hold 64 MiB.
+    ``log_bytes``/``log_frames``: one stream's log. A 128,000-token answer is about 32 MB of frames in the most
+    talkative dialect (250 bytes a token).
+    ``logs_bytes``/``logs``: all logs together; finished ones leave first, oldest first.
+    ``ttl``: seconds a finished stream stays readable: a phone that was in a pocket comes back within minutes.
+    ``reader_stall``: seconds a reader may stay full before it is cut, its cursor intact.
+    ``heartbeat``: seconds of silence before one is sent; the strictest usual proxy gives up after 30; 0 is off.
+    ``open_early_after``: seconds to wait for the provider's first event before answering 200 without it.
+    """
+
+    body: int = 32 * 1024 * 1024
+    high_water: int = 64 * 1024
+    low_water: int = 16 * 1024
+    log_bytes: int = 64 * 1024 * 1024
+    log_frames: int = 1_000_000
+    logs_bytes: int = 512 * 1024 * 1024
+    logs: int = 10_000
+    ttl: float = 300.0
+    reader_stall: float = 60.0
+    heartbeat: float = 15.0
+    open_early_after: float = 10.0
