@@ -6,7 +6,12 @@
     ├── ConfigError                 a configuration file, variable or secret is wrong
     ├── LocalProtocolError          the calling code broke a rule of the vocabulary (a bug on this side)
     ├── RemoteProtocolError         bytes or events from outside that no rule allows (their fault)
-    │   └── LimitExceeded           … because a line, event, document or answer passed its cap
+    │   ├── LimitExceeded           … because a line, event, document or answer passed its cap
+    │   │   └── JSONLimitExceeded   (also a JSONError)
+    │   └── JSONError               … in a JSON document; also a ``ValueError``; has a ``position``
+    │       ├── InvalidJSON         no continuation can make it JSON
+    │       ├── TruncatedJSON       it ended before it was complete
+    │       └── JSONLimitExceeded   it is deeper, longer, or has a longer number than allowed
     ├── RequestError                a request refused before any work began; has an HTTP ``status``
     │   ├── BadRequest          400
     │   ├── Unauthenticated     401
@@ -63,6 +68,30 @@ class LimitExceeded(RemoteProtocolError):
     def __init__(self, message: str, *, limit: int) -> None:
         super().__init__(message)
         self.limit = limit
+
+
+class JSONError(RemoteProtocolError, ValueError):
+    """A document that is not JSON; ``position`` counts the characters before the fault."""
+
+    def __init__(self, message: str, *, position: int) -> None:
+        super().__init__(f"{message} at character {position}")
+        self.position = position
+
+
+class InvalidJSON(JSONError):
+    """No continuation can make the document JSON; ``position`` is that of the character which decided it."""
+
+
+class TruncatedJSON(JSONError):
+    """The document ended before it was complete; ``position`` is its length."""
+
+
+class JSONLimitExceeded(JSONError, LimitExceeded):
+    """The document may be JSON but passed a cap; ``limit`` in the unit named by the message."""
+
+    def __init__(self, message: str, *, position: int, limit: int) -> None:
+        LimitExceeded.__init__(self, f"{message} at character {position}", limit=limit)
+        self.position = position
 
 
 class RequestError(TailraceError):
