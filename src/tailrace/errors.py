@@ -46,12 +46,16 @@ class TailraceError(Exception):
 class ConfigError(TailraceError):
     """A configuration value is missing or wrong.
 
-    ``where`` names the place (``tailrace.toml:12`` or a variable's name) where it is known.
+    ``where`` names the place (``tailrace.toml:12`` or a variable's name) where it is known. A reader that
+    found several things wrong raises one error whose ``problems`` are all of them, in the order of their places.
     """
 
-    def __init__(self, message: str, *, where: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, where: str | None = None, problems: tuple[ConfigError, ...] = ()
+    ) -> None:
         super().__init__(f"{where}: {message}" if where else message)
         self.where = where
+        self.problems = problems or (self,)
 
 
 class LocalProtocolError(TailraceError):
