@@ -95,13 +95,15 @@ def _freeze_call(block: _Growing, text: str, choice: int) -> Block:
         start.kind == "server_tool_call",
         block.signature,
         choice,
+        start.data,
+        start.dialect,
     )
 
 
 def _freeze_other(block: _Growing, _text: str, choice: int) -> Block:
     start = block.start
     data = {"start": start.data, "deltas": list(block.deltas)} if block.deltas else start.data
-    return OtherBlock(start.kind, data, start.name, start.id, choice)
+    return OtherBlock(start.kind, data, start.name, start.id, choice, start.dialect)
 
 
 _FREEZE: dict[str, Callable[[_Growing, str, int], Block]] = {

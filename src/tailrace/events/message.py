@@ -44,7 +44,8 @@ class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=True)
     """A call the model asks for.
 
     ``json`` is the argument text as it came, ``input`` its value. ``input`` is None, and ``complete`` False, while
-    the text is not a complete JSON document: **never act on a call that is not complete**.
+    the text is not a complete JSON document: **never act on a call that is not complete**. ``data`` is what a
+    provider of ``dialect`` said about the call beyond these fields.
     """
 
     id: str
@@ -55,16 +56,19 @@ class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=True)
     server: bool = False
     signature: str | None = None
     choice: int = 0
+    data: Any = None
+    dialect: str | None = None
 
 
 class OtherBlock(msgspec.Struct, frozen=True, tag="other", omit_defaults=True):
-    """A block carried as the provider wrote it: a server tool's result, media, or an unknown kind."""
+    """A block carried as a provider of ``dialect`` wrote it: a server tool's result, media, or an unknown kind."""
 
     kind: str
     data: Any
     name: str | None = None
     id: str | None = None
     choice: int = 0
+    dialect: str | None = None
 
 
 Block: TypeAlias = TextBlock | ThinkingBlock | RedactedThinkingBlock | RefusalBlock | ToolCall | OtherBlock

@@ -125,7 +125,8 @@ class BlockStart(msgspec.Struct, frozen=True, tag="block_start", omit_defaults=T
 
     ``id`` and ``name`` belong to tool calls. ``choice`` tells several answers of one request apart. ``data`` holds
     what arrives whole with the opening: a redacted thinking text, a server tool's result, or for ``opaque`` the
-    provider's own object.
+    provider's own object. ``dialect`` names the wire format whose words ``data`` is in, where they are a
+    provider's own: only that dialect can write them.
     """
 
     index: int
@@ -134,6 +135,7 @@ class BlockStart(msgspec.Struct, frozen=True, tag="block_start", omit_defaults=T
     name: str | None = None
     choice: int = 0
     data: Any = None
+    dialect: str | None = None
 
 
 class TextDelta(msgspec.Struct, frozen=True, gc=False, tag="text_delta"):
@@ -171,11 +173,12 @@ class CitationDelta(msgspec.Struct, frozen=True, tag="citation_delta"):
     citation: dict[str, Any]
 
 
-class BlockDelta(msgspec.Struct, frozen=True, tag="block_delta"):
-    """A delta whose type the vocabulary does not know, carried as the provider wrote it."""
+class BlockDelta(msgspec.Struct, frozen=True, tag="block_delta", omit_defaults=True):
+    """A delta whose type the vocabulary does not know, carried as a provider of ``dialect`` wrote it."""
 
     index: int
     data: Any
+    dialect: str | None = None
 
 
 class BlockStop(msgspec.Struct, frozen=True, gc=False, tag="block_stop"):
