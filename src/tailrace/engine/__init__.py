@@ -1,1 +1,42 @@
-"""Room."""
+"""Room: engine.
+
+Knows: how a request becomes an answer: routing, the upstream connection, the generation and its life, flow.
+Does not know: HTTP in, ASGI, the command line, where its configuration came from.
+May import: log, ledger, dialects, events, sse, errors. It is the only room that starts tasks for generations;
+    lifecycle, deadlines, routing, usage and spec are pure.
+Start reading at: lifecycle.py, then generation.py.
+"""
+
+from tailrace.engine.generation import Generation
+from tailrace.engine.http import HttpUpstream
+from tailrace.engine.relay import Ask, Opened, Relay
+from tailrace.engine.spec import (
+    Deadlines,
+    Limits,
+    OnDisconnect,
+    Policy,
+    ProviderSpec,
+    RouteSpec,
+    Secret,
+    Target,
+)
+from tailrace.engine.upstream import Call, Source, Upstream
+
+__all__ = [
+    "Ask",
+    "Call",
+    "Deadlines",
+    "Generation",
+    "HttpUpstream",
+    "Limits",
+    "OnDisconnect",
+    "Opened",
+    "Policy",
+    "ProviderSpec",
+    "Relay",
+    "RouteSpec",
+    "Secret",
+    "Source",
+    "Target",
+    "Upstream",
+]

@@ -1,1 +1,13 @@
-"""Room."""
+"""Room: log.
+
+Knows: what was said on a stream, frame by frame, by sequence number; how a cursor is written and read.
+Does not know: dialects, sockets, who is reading, why a stream ended.
+May import: events, errors.
+Start reading at: base.py, then memory.py.
+"""
+
+from tailrace.log.base import LogStore, StreamInfo, StreamLog
+from tailrace.log.cursor import parse_cursor, stamp_id
+from tailrace.log.memory import MemoryLog, MemoryStore
+
+__all__ = ["LogStore", "MemoryLog", "MemoryStore", "StreamInfo", "StreamLog", "parse_cursor", "stamp_id"]

@@ -1,0 +1,304 @@
+"""A generation: one request being answered, until it ends. The middle of the push.
+
+`feed` takes a provider's bytes and, before it returns, has decoded them, folded the events, written the frames of
+the client's dialect, appended these to the log and thereby handed them to every reader: one turn of the event loop,
+no task, timer or queue for an event. What may happen next is decided in `tailrace.engine.lifecycle`; this file acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tailrace.dialects import Decoder, Dialect, Encoder, Quirks, Received, Reply
+from tailrace.engine.deadlines import Expired, Watch
+from tailrace.engine.flow import Flow
+from tailrace.engine.lifecycle import Lifecycle, Signal
+from tailrace.engine.spec import Policy
+from tailrace.engine.usage import closing_usage
+from tailrace.errors import ProviderError, ProviderTimeout, RemoteProtocolError, StatusError
+from tailrace.events import CONTENT, Ending, Error, Fold, Message
+from tailrace.log import StreamLog
+
+SIGNALS: dict[Ending, Signal] = {
+    "failed": "fail",
+    "truncated": "closed",
+    "timed_out": "deadline",
+    "cancelled": "stop",
+    "interrupted": "shutdown",
+}
+"""The signal that brings each ending: a relay behind a relay passes its ending on unchanged."""
+
+LINGER = 1.0
+"""Seconds a finished connection may take to reach its end of input, so that it can be used again."""
+
+
+class Generation:
+    """One answer on its way from a provider to its readers.
+
+    It is the `Source` that an upstream feeds. ``door`` is the dialect its clients speak, ``spoken`` the provider's.
+    Times come from the running loop's clock.
+    """
+
+    def __init__(
+        self,
+        log: StreamLog,
+        *,
+        door: Dialect,
+        spoken: Dialect,
+        reply: Reply,
+        quirks: Quirks,
+        policy: Policy,
+        on_end: Callable[[Generation], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.log = log
+        self.door = door
+        self.reply = reply
+        self.flow = Flow(self._loop.time)
+        self.fold = Fold()
+        self.task: asyncio.Task[None] | None = None
+        self.error: Error | None = None
+        self.started = self._loop.time()
+        self.first_content: float | None = None
+        self._verbatim = door is spoken
+        self._decoder: Decoder = spoken.decoder(quirks)
+        self._encoder: Encoder = door.encoder(reply)
+        self._life = Lifecycle(policy)
+        self._watch = Watch(policy.deadlines, self.started)
+        self._readers: set[object] = set()
+        self._on_end = on_end
+        self._committed: asyncio.Future[None] = self._loop.create_future()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._absence: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._check_deadlines()
+
+    def __repr__(self) -> str:
+        info = self.log.info
+        return f"<Generation {info.id[:8]}… {info.model} {self.ending or self._life.phase}, {self.log.tail} frames>"
+
+    # ---- what clients ask -------------------------------------------------------------------------------------
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended, or None while it goes on."""
+        return self._life.ending
+
+    def message(self) -> Message:
+        """Return the message as far as it has come."""
+        return self.fold.message()
+
+    async def committed(self) -> None:
+        """Wait until content has come or the generation has ended: until then an HTTP status can still tell."""
+        await asyncio.shield(self._committed)
+
+    async def over(self) -> None:
+        """Wait for the end."""
+        await asyncio.shield(self._over)
+
+    def attach(self, reader: object) -> None:
+        """Count ``reader`` in."""
+        self._readers.add(reader)
+        self._count_readers()
+
+    def detach(self, reader: object) -> None:
+        """Count ``reader`` out; when it was the last, the policy's grace begins."""
+        self._readers.discard(reader)
+        self.flow.drained(reader)
+        self._count_readers()
+
+    def stop(self) -> None:
+        """End it now: the upstream is closed, what came is kept, every reader is told. Idempotent."""
+        self._end("stop", Error("cancelled", "the answer was stopped", ending="cancelled"))
+
+    def shut_down(self) -> None:
+        """End it because this process is going away."""
+        self._end(
+            "shutdown",
+            Error("interrupted", "the relay is shutting down", ending="interrupted", retryable=True),
+        )
+
+    # ---- what the upstream brings -----------------------------------------------------------------------------
+
+    def accepted(self) -> None:
+        """The provider has accepted the request."""
+        self._life.on("accept")
+
+    async def ready(self) -> None:
+        """Wait while a slow reader holds the flow."""
+        if self.flow.paused:
+            await self.flow.ready()
+            self._watch.held(self._loop.time())
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the answer all the way to the readers."""
+        if self._life.ending is not None:
+            return
+        frames: list[bytes] = []
+        try:
+            self._take(self._decoder.feed(data), frames)
+        except RemoteProtocolError as error:
+            self._protocol_error(error, frames)
+            return
+        self._append(frames)
+
+    def upstream_closed(self) -> None:
+        """The provider has closed its answer: complete only if its terminal marker has been seen."""
+        if self._life.ending is not None:
+            return
+        frames: list[bytes] = []
+        try:
+            self._take(self._decoder.close(), frames)
+        except RemoteProtocolError as error:
+            self._protocol_error(error, frames)
+            return
+        self._append(frames)
+        self._end(
+            "closed",
+            Error("truncated", "the provider closed the answer before its end", ending="truncated", retryable=True),
+        )
+
+    def upstream_failed(self, error: ProviderError | RemoteProtocolError) -> None:
+        """The way to the provider, or the provider, failed."""
+        failure = error_event(error, begun=self._life.phase != "waiting")
+        self._end(SIGNALS[failure.ending], failure)
+
+    def retarget(self, spoken: Dialect, quirks: Quirks) -> bool:
+        """Turn to another provider; False when it is too late because one has accepted, or all is over."""
+        if self._life.phase != "waiting":
+            return False
+        self._verbatim = self.door is spoken
+        self._decoder = spoken.decoder(quirks)
+        return True
+
+    # ---- the push ---------------------------------------------------------------------------------------------
+
+    def _take(self, batch: list[Received], frames: list[bytes]) -> None:
+        fold, encoder, verbatim = self.fold, self._encoder, self._verbatim
+        for received in batch:
+            for event in received.events:
+                fold.add(event)
+                if isinstance(event, CONTENT):
+                    self._content()
+                if not verbatim:
+                    frames += encoder.encode(event)
+            if verbatim:
+                frames += encoder.verbatim(received)
+
+    def _content(self) -> None:
+        now = self._loop.time()
+        self._watch.content(now)
+        if self.first_content is None:
+            self.first_content = now
+            self._life.on("content")
+
+    def _append(self, frames: list[bytes]) -> None:
+        try:
+            self.log.append(frames)
+        except RemoteProtocolError as error:
+            self._protocol_error(error, [])
+            return
+        if self.first_content is not None and not self._committed.done():
+            self._committed.set_result(None)
+        if self.fold.ended:
+            failure = self.fold.error
+            self._end("terminal" if failure is None else SIGNALS[failure.ending], failure, said=True)
+
+    def _protocol_error(self, error: RemoteProtocolError, frames: list[bytes]) -> None:
+        # What was good before the bad bytes has been paid for: the readers get it.
+        try:
+            self.log.append(frames)
+        except RemoteProtocolError:
+            pass
+        self.upstream_failed(error)
+
+    # ---- the end ----------------------------------------------------------------------------------------------
+
+    def _end(self, signal: Signal, error: Error | None, *, said: bool = False) -> None:
+        """End by ``signal``; ``said`` when the provider's own frames have already told the readers."""
+        step = self._life.on(signal)
+        if step is None or step.ending is None:
+            return
+        self.error = error
+        if error is not None and not said:
+            self._say(error)
+        self.log.close(step.ending)
+        for timer in (self._absence, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        if self.task is not None and not self.task.done():
+            if step.ending == "completed":
+                self._loop.call_later(LINGER, self.task.cancel)
+            else:
+                self.task.cancel()
+        for waiter in (self._committed, self._over):
+            if not waiter.done():
+                waiter.set_result(None)
+        self._on_end(self)
+
+    def _say(self, error: Error) -> None:
+        usage = closing_usage(self.fold)
+        frames = [*self._encoder.encode(usage), *self._encoder.encode(error)]
+        self.fold.add(usage)
+        self.fold.add(error)
+        try:
+            self.log.append(frames)
+        except RemoteProtocolError:
+            # The log is full: its ending, and the message, still tell.
+            pass
+
+    # ---- timers -----------------------------------------------------------------------------------------------
+
+    def _count_readers(self) -> None:
+        if self._absence is not None:
+            self._absence.cancel()
+            self._absence = None
+        grace = self._life.readers(len(self._readers))
+        if grace is not None:
+            self._absence = self._loop.call_later(grace, self._abandon)
+
+    def _abandon(self) -> None:
+        self._end("abandon", Error("cancelled", "every reader left and none came back", ending="cancelled"))
+
+    def _check_deadlines(self) -> None:
+        if self.flow.paused:
+            self._watch.held(self._loop.time())
+        found = self._watch.check(self._loop.time())
+        if isinstance(found, Expired):
+            self._end("deadline", _timeout(found))
+        elif found is not None:
+            self._deadline = self._loop.call_later(found, self._check_deadlines)
+
+
+_DEADLINE_TEXT = {
+    "first_content": "the provider sent nothing to read within {:g} s",
+    "idle": "the provider went silent for {:g} s",
+    "total": "the answer took longer than {:g} s",
+}
+
+
+def _timeout(expired: Expired) -> Error:
+    text = _DEADLINE_TEXT[expired.kind].format(expired.seconds)
+    return Error("timeout", text, ending="timed_out", retryable=True, code=expired.kind)
+
+
+def error_event(error: ProviderError | RemoteProtocolError, *, begun: bool) -> Error:
+    """Return ``error`` as the event that ends a stream."""
+    if isinstance(error, RemoteProtocolError):
+        return Error("protocol", str(error), retryable=False)
+    if isinstance(error, StatusError):
+        kind, status = error.kind, error.status
+        return Error(
+            kind,  # type: ignore[arg-type]
+            error.message,
+            status=status,
+            retryable=status in {408, 409, 429} or status >= 500,
+            retry_after=error.retry_after,
+            data=error.body,
+        )
+    if isinstance(error, ProviderTimeout):
+        return Error("timeout", error.message, ending="timed_out", retryable=True, code=error.phase)
+    if begun:
+        return Error("truncated", error.message, ending="truncated", retryable=True)
+    return Error(error.kind, error.message, retryable=True)  # type: ignore[arg-type]

@@ -1,0 +1,174 @@
+"""The upstream over HTTP: one POST, its body read as it arrives.
+
+aiohttp below, because it has the strictest parser and half the cost per event of the alternatives
+(docs/decisions/0002-dependencies.md). Its exceptions stop here. It sets TCP_NODELAY itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+
+from tailrace.dialects import DIALECTS, Dialect
+from tailrace.engine.spec import Deadlines, ProviderSpec
+from tailrace.engine.upstream import Call, Source
+from tailrace.errors import ConnectError, ProviderError, ProviderTimeout, RemoteProtocolError, StatusError
+from tailrace.events import Error
+
+READ_BUFFER = 32 * 1024
+"""aiohttp pauses the socket when twice this much is unread, so a held provider costs us 64 KiB of memory."""
+
+MAX_ERROR_BODY = 64 * 1024
+"""Most of an error answer that is read. Real ones are below 4 KiB; more would only be an HTML page."""
+
+MAX_HEADER = 16 * 1024
+"""Most bytes of one response header field; OpenAI's longest, a cookie, is below 2 KiB."""
+
+
+class HttpUpstream:
+    """A provider behind its base URL. One for each provider; it keeps the connections alive between calls."""
+
+    def __init__(self, spec: ProviderSpec, deadlines: Deadlines | None = None) -> None:
+        self._spec = spec
+        self._dialect: Dialect = DIALECTS[spec.dialect]
+        self._connect = (deadlines or Deadlines()).connect
+        self._session: aiohttp.ClientSession | None = None
+
+    async def run(self, call: Call, source: Source) -> None:
+        """Bring one answer from the provider to ``source``."""
+        with _mapped(self._spec.name, self._connect):
+            async with self._open().post(
+                self._spec.base_url.rstrip("/") + call.path,
+                data=json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode(),
+                headers=self._headers(call),
+                allow_redirects=False,
+            ) as response:
+                try:
+                    if response.status != 200:
+                        raise await self._refusal(response)
+                    source.accepted()
+                    await self._pump(response.content, source)
+                except BaseException:
+                    # Not `release`: the connection must be gone at once, not read to its end.
+                    response.close()
+                    raise
+
+    async def _pump(self, content: aiohttp.StreamReader, source: Source) -> None:
+        # `readany` gives all that has arrived: ten events that came together leave in one write.
+        while data := await content.readany():
+            source.feed(data)
+            await source.ready()
+
+    async def aclose(self) -> None:
+        """Close the idle connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                # No cap of its own: admission is the server's decision, and a wait here would be a silent queue.
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
+                read_bufsize=READ_BUFFER,
+                max_line_size=MAX_HEADER,
+                max_field_size=MAX_HEADER,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,
+                # Content encodings would let a few bytes become many; identity is asked for and only it is read.
+                auto_decompress=False,
+                skip_auto_headers=("User-Agent",),
+            )
+        return self._session
+
+    def _headers(self, call: Call) -> dict[str, str]:
+        key = self._spec.api_key
+        return {
+            "accept": "text/event-stream",
+            "user-agent": "tailrace",
+            **self._dialect.headers(key.reveal() if key else None, call.client_headers),
+            **self._spec.headers,
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+        }
+
+    async def _refusal(self, response: aiohttp.ClientResponse) -> ProviderError:
+        if 300 <= response.status < 400:
+            return StatusError(f"{self._spec.name} answered with a redirect, which is not followed", status=502)
+        body = await _read_at_most(response.content, MAX_ERROR_BODY)
+        error = self._dialect.read_error(response.status, body)
+        return _status_error(self._redacted(error), response)
+
+    def _redacted(self, error: Error) -> Error:
+        key = self._spec.api_key
+        secret = key.reveal() if key else ""
+        if not secret or secret not in error.message:
+            return error
+        return Error(error.kind, error.message.replace(secret, "…"), code=error.code, status=error.status)
+
+
+async def _read_at_most(content: aiohttp.StreamReader, limit: int) -> bytes:
+    body = b""
+    while len(body) < limit and (data := await content.read(limit - len(body))):
+        body += data
+    return body
+
+
+def _status_error(error: Error, response: aiohttp.ClientResponse) -> StatusError:
+    return StatusError(
+        error.message,
+        status=error.status or response.status,
+        kind=error.kind,
+        body=error.data,
+        retry_after=_retry_after(response.headers.get("retry-after"), response.headers.get("date")),
+    )
+
+
+def _retry_after(value: str | None, date: str | None) -> float | None:
+    """Return seconds from a ``Retry-After`` (RFC 9110 section 10.2.3): a number, or a date against ``Date``."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        if date is not None:
+            return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+    return None
+
+
+@contextmanager
+def _mapped(name: str, connect_seconds: float) -> Iterator[None]:
+    """Turn the HTTP client's exceptions into ours; the first row that fits wins."""
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise ConnectError(f"{name}: the server's certificate is not trusted") from error
+    except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+        raise ConnectError(f"{name}: no secure connection") from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise ProviderTimeout(f"{name}: no connection within {connect_seconds:g} s", phase="connect") from error
+    except aiohttp.ClientConnectorDNSError as error:
+        raise ConnectError(f"{name}: the host name does not resolve") from error
+    except aiohttp.ClientConnectorError as error:
+        raise ConnectError(f"{name}: cannot connect ({error.strerror or 'connection refused'})") from error
+    except aiohttp.ClientPayloadError as error:
+        raise ConnectError(f"{name}: the connection closed in the middle of the answer") from error
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        raise ConnectError(f"{name}: the connection was lost") from error
+    except (aiohttp.ClientResponseError, aiohttp.InvalidURL, ValueError) as error:
+        raise RemoteProtocolError(f"{name}: not a valid HTTP answer") from error
+    except (TimeoutError, asyncio.TimeoutError) as error:
+        raise ProviderTimeout(f"{name}: timed out", phase="connect") from error
+    except aiohttp.ClientError as error:
+        raise ConnectError(f"{name}: {type(error).__name__}") from error

@@ -1,0 +1,111 @@
+"""A generation's life as two tables. Pure: it decides; `tailrace.engine.generation` acts.
+
+1. Everything that decides what may happen next to a generation is in `LIFE` and `AUDIENCE`; the code looks it up.
+2. The *phase* goes ``waiting → accepted → streaming → ended`` and only forward. ``ended`` absorbs everything:
+   a second stop, a late byte or a reader that leaves afterwards changes nothing.
+3. The *audience* goes between ``attended`` and what the route's policy says of an empty room: ``grace`` (cancel
+   when the time is over), ``detached`` (finish into the log) or ``draining`` (finish, within a budget).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from tailrace.engine.spec import OnDisconnect, Policy
+from tailrace.events import Ending
+
+Phase: TypeAlias = Literal["waiting", "accepted", "streaming", "ended"]
+Audience: TypeAlias = Literal["attended", "grace", "detached", "draining"]
+Signal: TypeAlias = Literal[
+    "accept",  # the provider said yes
+    "content",  # the first event that a reader waits for
+    "terminal",  # the dialect's terminal marker
+    "closed",  # the provider closed without it
+    "fail",  # the provider, its bytes or the way to it failed
+    "stop",  # somebody asked for the end
+    "abandon",  # the grace is over and nobody came back
+    "deadline",  # one of the deadlines passed
+    "shutdown",  # this process is going away
+]
+
+LIFE: dict[Phase, dict[Signal, Phase | Ending]] = {
+    "waiting": {
+        "accept": "accepted",
+        "fail": "failed",
+        "closed": "truncated",
+        "stop": "cancelled",
+        "abandon": "cancelled",
+        "deadline": "timed_out",
+        "shutdown": "interrupted",
+    },
+    "accepted": {
+        "content": "streaming",
+        "terminal": "completed",
+        "closed": "truncated",
+        "fail": "failed",
+        "stop": "cancelled",
+        "abandon": "cancelled",
+        "deadline": "timed_out",
+        "shutdown": "interrupted",
+    },
+    "streaming": {
+        "content": "streaming",
+        "terminal": "completed",
+        "closed": "truncated",
+        "fail": "failed",
+        "stop": "cancelled",
+        "abandon": "cancelled",
+        "deadline": "timed_out",
+        "shutdown": "interrupted",
+    },
+    "ended": {},
+}
+"""``phase → signal → next phase, or the ending that it brings``. An absent pair changes nothing."""
+
+ENDINGS: frozenset[Ending] = frozenset(
+    {"completed", "cancelled", "failed", "timed_out", "truncated", "interrupted"}
+)
+
+EMPTY_ROOM: dict[OnDisconnect, Audience] = {"cancel": "grace", "detach": "detached", "drain": "draining"}
+"""What the audience becomes when the last reader leaves, by the route's policy."""
+
+TIMED: frozenset[Audience] = frozenset({"grace", "draining"})
+"""Audiences that end by a timer of the policy's ``grace`` seconds."""
+
+
+class Step(NamedTuple):
+    """What one signal changed."""
+
+    phase: Phase
+    ending: Ending | None
+
+
+class Lifecycle:
+    """Looks up the tables for one generation."""
+
+    __slots__ = ("_policy", "audience", "ending", "phase")
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.phase: Phase = "waiting"
+        self.audience: Audience = "attended"
+        self.ending: Ending | None = None
+
+    def on(self, signal: Signal) -> Step | None:
+        """Take a signal; return what it changed, or None when it changes nothing here."""
+        following = LIFE[self.phase].get(signal)
+        if following is None or following == self.phase:
+            return None
+        if following in ENDINGS:
+            self.phase = "ended"
+            self.ending = following  # type: ignore[assignment]
+        else:
+            self.phase = following  # type: ignore[assignment]
+        return Step(self.phase, self.ending)
+
+    def readers(self, count: int) -> float | None:
+        """Take the number of readers now; return the seconds after which to call `abandon`, or None for no timer."""
+        if self.phase == "ended":
+            return None
+        self.audience = "attended" if count else EMPTY_ROOM[self._policy.on_disconnect]
+        return self._policy.grace if self.audience in TIMED else None

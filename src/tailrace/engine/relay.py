@@ -1,0 +1,275 @@
+"""The relay: from a client's request to a running generation, and the list of those that run.
+
+Synchronous decisions (routing, translating) come first and raise `RequestError` before any work has begun; then one
+task a generation opens, reads and closes its upstream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from tailrace.dialects import DIALECTS, Dialect, Reply
+from tailrace.engine.generation import Generation
+from tailrace.engine.http import HttpUpstream
+from tailrace.engine.routing import Router
+from tailrace.engine.spec import Limits, ProviderSpec, RouteSpec, Target
+from tailrace.engine.upstream import Call, Upstream
+from tailrace.errors import BadRequest, NotFound, Overloaded, ProviderError, RemoteProtocolError, StatusError
+from tailrace.events import Request
+from tailrace.log import LogStore, MemoryStore, StreamInfo, StreamLog
+
+SWEEP = 5.0
+"""Seconds between two looks for logs whose time is over."""
+
+_log = structlog.get_logger("tailrace.relay")
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's request as a door hands it in.
+
+    ``dialect`` is the door's; ``headers`` are the client's own, lower case, without credentials; ``owner`` is the
+    identity that the stream will belong to.
+    """
+
+    dialect: str
+    body: dict[str, Any]
+    owner: str
+    headers: Mapping[str, str] = {}
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One target, with the request in its provider's dialect."""
+
+    target: Target
+    dialect: Dialect
+    call: Call
+    ignored: tuple[str, ...]
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A generation that has begun, the request it answers, and what of that its provider was not told."""
+
+    generation: Generation
+    request: Request
+    ignored: tuple[str, ...]
+
+
+class Relay:
+    """All that carries answers in this process.
+
+    ``upstreams`` replace the HTTP upstream of the providers they are named after (the local model). To be used as an
+    async context manager: leaving it interrupts what still runs and closes every connection.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, ProviderSpec],
+        routes: Mapping[str, RouteSpec] | None = None,
+        *,
+        limits: Limits | None = None,
+        upstreams: Mapping[str, Upstream] | None = None,
+        store: LogStore | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+    ) -> None:
+        self.limits = limits or Limits()
+        self.router = Router(providers, routes or {})
+        self.store: LogStore = store or _memory_store(self.limits)
+        self.draining = False
+        self._wall_clock = wall_clock
+        self._new_id = new_id
+        self._upstreams: dict[str, Upstream] = {
+            name: (upstreams or {}).get(name) or HttpUpstream(spec) for name, spec in providers.items()
+        }
+        self._live: dict[str, Generation] = {}
+        self._ended: dict[str, Generation] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Relay:
+        self._sweeper = asyncio.create_task(self._sweep(), name="tailrace sweep")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    # ---- requests ---------------------------------------------------------------------------------------------
+
+    def open(self, ask: Ask) -> Opened:
+        """Begin a generation for ``ask``. Raises `RequestError` when it cannot be begun; nothing has run then."""
+        if self.draining:
+            raise Overloaded("the relay is shutting down")
+        if len(self._live) >= self.limits.logs:
+            raise Overloaded("too many answers are being written")
+        door = DIALECTS[ask.dialect]
+        request = door.parse(ask.body)
+        resolved = self.router.resolve(request.model, ask.dialect)
+        plans = self._plans(resolved.targets, door, request, ask)
+        info = StreamInfo(
+            id=self._new_id(),
+            owner=ask.owner,
+            dialect=door.name,
+            model=request.model,
+            created=self._wall_clock(),
+        )
+        generation = Generation(
+            self.store.create(info, ids=door.ids),
+            door=door,
+            spoken=plans[0].dialect,
+            reply=Reply(
+                id=f"msg_{info.id[:22]}",
+                model=request.model,
+                created=int(info.created),
+                include_usage=request.include_usage,
+            ),
+            quirks=self.router.providers[plans[0].target.provider].quirks,
+            policy=resolved.policy,
+            on_end=self._on_end,
+        )
+        self._live[info.id] = generation
+        generation.task = asyncio.create_task(self._carry(generation, plans), name=f"generation {info.id[:8]}")
+        return Opened(generation, request, plans[0].ignored)
+
+    def generation(self, stream_id: str) -> Generation | None:
+        """Return the generation of that id while this process knows it."""
+        return self._live.get(stream_id) or self._ended.get(stream_id)
+
+    def owned(self, stream_id: str, owner: str) -> StreamLog:
+        """Return the log of ``owner``'s stream; raises `NotFound`, the same whether unknown or another's."""
+        log = self.store.get(stream_id)
+        if log is None or log.info.owner != owner:
+            raise NotFound("no stream of that id", code="stream_not_found")
+        return log
+
+    @property
+    def live(self) -> int:
+        """How many generations are running."""
+        return len(self._live)
+
+    # ---- shutting down ----------------------------------------------------------------------------------------
+
+    async def drain(self, grace: float) -> None:
+        """Take no new work, let what runs finish for ``grace`` seconds, then interrupt it and tell its readers."""
+        self.draining = True
+        if self._live:
+            waiting = [asyncio.ensure_future(generation.over()) for generation in self._live.values()]
+            _, late = await asyncio.wait(waiting, timeout=grace)
+            for task in late:
+                task.cancel()
+        for generation in list(self._live.values()):
+            generation.shut_down()
+
+    async def aclose(self) -> None:
+        """Interrupt everything and close every connection."""
+        tasks = [g.task for g in (*self._live.values(), *self._ended.values()) if g.task is not None]
+        await self.drain(0)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            tasks.append(self._sweeper)
+            self._sweeper = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for upstream in self._upstreams.values():
+            await upstream.aclose()
+
+    # ---- inside -----------------------------------------------------------------------------------------------
+
+    def _plans(self, targets: tuple[Target, ...], door: Dialect, request: Request, ask: Ask) -> list[Plan]:
+        """Translate the request for each target; one that cannot take it is passed over, unless none can."""
+        plans: list[Plan] = []
+        refusal: BadRequest | None = None
+        for target in targets:
+            try:
+                plans.append(self._plan(target, door, request, ask))
+            except BadRequest as error:
+                refusal = refusal or error
+        if not plans:
+            raise refusal or NotFound(f"route {request.model!r} has no targets", code="model_not_found")
+        return plans
+
+    def _plan(self, target: Target, door: Dialect, request: Request, ask: Ask) -> Plan:
+        dialect = DIALECTS[self.router.providers[target.provider].dialect]
+        if dialect is door:
+            body, ignored = dialect.forward(ask.body, target.model), ()
+        else:
+            body, ignored = dialect.build(msgspec.structs.replace(request, model=target.model, stream=True))
+        # A header of one dialect means nothing to another: only same-dialect calls see the client's.
+        headers = ask.headers if dialect is door else {}
+        call = Call(
+            model=target.model, path=dialect.endpoint(target.model), body=body, client_headers=headers
+        )
+        return Plan(target, dialect, call, ignored)
+
+    async def _carry(self, generation: Generation, plans: list[Plan]) -> None:
+        """Try the targets in turn until one accepts, and carry its answer to the end."""
+        for plan, following in zip(plans, [*plans[1:], None], strict=True):
+            try:
+                await self._upstreams[plan.target.provider].run(plan.call, generation)
+            except (ProviderError, RemoteProtocolError) as error:
+                if following is not None and _another_may_do(error):
+                    spec = self.router.providers[following.target.provider]
+                    if generation.retarget(following.dialect, spec.quirks):
+                        _log.warning("target_failed", target=str(plan.target), error=str(error))
+                        continue
+                generation.upstream_failed(error)
+            except Exception:
+                _log.exception("upstream_bug", target=str(plan.target))
+                generation.upstream_failed(ProviderError("an unexpected fault in the relay"))
+            else:
+                generation.upstream_closed()
+            return
+
+    def _on_end(self, generation: Generation) -> None:
+        info = generation.log.info
+        self._live.pop(info.id, None)
+        self._ended[info.id] = generation
+        usage = generation.fold.usage
+        _log.info(
+            "generation_ended",
+            stream=info.id[:8],
+            model=info.model,
+            ending=generation.ending,
+            error=generation.error.message if generation.error else None,
+            frames=generation.log.tail,
+            ttft=_since(generation.started, generation.first_content),
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            usage=generation.fold.usage_label,
+        )
+
+    async def _sweep(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(SWEEP)
+                for stream_id in self.store.sweep():
+                    self._ended.pop(stream_id, None)
+
+
+def _another_may_do(error: ProviderError | RemoteProtocolError) -> bool:
+    """Whether the fault is this provider's own, so that the same request may work elsewhere."""
+    if isinstance(error, StatusError):
+        return error.status in {401, 403, 404, 408, 409, 429} or error.status >= 500
+    return isinstance(error, ProviderError)
+
+
+def _since(start: float, moment: float | None) -> float | None:
+    return None if moment is None else round(moment - start, 4)
+
+
+def _memory_store(limits: Limits) -> MemoryStore:
+    return MemoryStore(
+        clock=time.monotonic,
+        ttl=limits.ttl,
+        max_logs=limits.logs,
+        max_total=limits.logs_bytes,
+        max_bytes=limits.log_bytes,
+        max_frames=limits.log_frames,
+    )

@@ -1,0 +1,117 @@
+"""The ASGI application: every route of the server in one list."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from tailrace.dialects import DIALECTS
+from tailrace.engine import Relay
+from tailrace.events import Error
+from tailrace.server.auth import Keyring
+from tailrace.server.doors import DOORS, Door
+from tailrace.server.errors import NEUTRAL
+from tailrace.server.hosts import HostGuard, allowed_hosts
+from tailrace.server.http import Receive, Scope, Send, send_json
+from tailrace.server.models import Models
+from tailrace.server.page import page_routes
+from tailrace.server.spec import ServerSpec
+from tailrace.server.streams import Streams
+
+_log = structlog.get_logger("tailrace.server")
+
+Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+EXPOSED = ("tailrace-stream-id", "tailrace-dialect", "tailrace-ignored", "request-id", "retry-after")
+"""Response headers that a page of another origin may read."""
+
+
+class _Asgi:
+    """An endpoint as an object: Starlette wraps functions in a request/response pair, which cannot stream our way."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._endpoint(scope, receive, send)
+
+
+def create_app(relay: Relay, spec: ServerSpec | None = None) -> Starlette:
+    """Return the server as an ASGI app; to be mounted in another one, enter ``relay`` in that one's lifespan."""
+    spec = spec or ServerSpec()
+    keyring = Keyring(spec.keys)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with relay:
+            yield
+
+    middleware = [Middleware(HostGuard, allowed=allowed_hosts(spec.host, spec.allowed_hosts))]
+    if spec.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(spec.cors_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["*"],
+                expose_headers=EXPOSED,
+            )
+        )
+    return Starlette(
+        routes=_routes(relay, keyring),
+        middleware=middleware,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _http_error, Exception: _bug},  # type: ignore[dict-item]
+    )
+
+
+def _routes(relay: Relay, keyring: Keyring) -> list[BaseRoute]:
+    streams = Streams(relay, keyring)
+    endpoints: list[tuple[str, str, Endpoint]] = [
+        *(("POST", path, Door(relay, keyring, dialect)) for path, dialect in DOORS.items()),
+        ("GET", "/v1/models", Models(relay, keyring).list),
+        ("GET", "/streams", streams.list),
+        ("GET", "/streams/{stream_id}", streams.follow),
+        ("POST", "/streams/{stream_id}/stop", streams.stop),
+        ("GET", "/streams/{stream_id}/message", streams.message),
+        ("GET", "/health/live", _live),
+        ("GET", "/health/ready", _ready_of(relay)),
+    ]
+    return [
+        *(Route(path, _Asgi(endpoint), methods=[method]) for method, path, endpoint in endpoints),
+        *page_routes(),
+    ]
+
+
+async def _live(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send_json(send, 200, {"status": "live"})
+
+
+def _ready_of(relay: Relay) -> Endpoint:
+    async def ready(_scope: Scope, _receive: Receive, send: Send) -> None:
+        status: tuple[int, str] = (503, "draining") if relay.draining else (200, "ready")
+        await send_json(send, status[0], {"status": status[1], "streams": relay.live})
+
+    return ready
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    kind: Any = {404: "not_found", 405: "invalid_request"}.get(error.status_code, "invalid_request")
+    said = Error(kind, f"{error.detail}: {request.method} {request.scope['path']}", status=error.status_code)
+    return JSONResponse(DIALECTS[NEUTRAL].error_body(said), error.status_code, dict(error.headers or {}))
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    _log.error("server_bug", path=request.scope["path"], exc_info=error)
+    said = Error("internal", "an unexpected fault in the relay")
+    return JSONResponse(DIALECTS[NEUTRAL].error_body(said), 500)

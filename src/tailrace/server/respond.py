@@ -1,0 +1,129 @@
+"""From a running generation, or a stored log, to one client's HTTP answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tailrace.dialects import DIALECTS, Dialect
+from tailrace.engine import Generation, Limits, Relay
+from tailrace.events import Error
+from tailrace.log import StreamLog
+from tailrace.server.errors import send_error
+from tailrace.server.http import STREAM_HEADERS, Receive, Send, encode_headers, send_json, watch_disconnect
+from tailrace.server.sink import AsgiSink
+
+RETRY = b"retry: 1000\n"
+"""Asks an EventSource to wait a second before it reconnects; a line inside the first event, which every client
+survives, where an event of its own would break some."""
+
+
+def stream_headers(log: StreamLog, dialect: Dialect) -> dict[str, str]:
+    """Return the headers of a streamed answer."""
+    return {
+        "content-type": dialect.content_type,
+        **dict(STREAM_HEADERS),
+        "tailrace-stream-id": log.info.id,
+        "tailrace-dialect": dialect.name,
+    }
+
+
+async def answer_stream(
+    generation: Generation, receive: Receive, send: Send, *, limits: Limits, headers: dict[str, str]
+) -> None:
+    """Answer a POST by streaming: with the true status while that is still possible, then frame by frame."""
+    gone = watch_disconnect(receive)
+    # Counted as a reader from the first moment, so that a client that leaves before the first token is noticed.
+    generation.attach(gone)
+    try:
+        committed = asyncio.ensure_future(generation.committed())
+        await asyncio.wait(
+            {gone, committed}, timeout=limits.open_early_after, return_when=asyncio.FIRST_COMPLETED
+        )
+        committed.cancel()
+        if gone.done():
+            return
+        if generation.error is not None and generation.first_content is None:
+            await _refuse(generation, send, headers)
+            return
+        sink = _sink(generation.log, generation, send, limits, after=0)
+        await _follow(sink, gone, send, {**stream_headers(generation.log, generation.door), **headers})
+    finally:
+        generation.detach(gone)
+        gone.cancel()
+
+
+async def answer_whole(
+    generation: Generation, receive: Receive, send: Send, *, headers: dict[str, str]
+) -> None:
+    """Answer a POST with the whole message, or with the error that kept it from being whole."""
+    gone = watch_disconnect(receive)
+    generation.attach(gone)
+    try:
+        over = asyncio.ensure_future(generation.over())
+        await asyncio.wait({gone, over}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if gone.done() and generation.ending is None:
+            return
+        if generation.ending != "completed":
+            await _refuse(generation, send, headers)
+            return
+        body = generation.door.message_body(generation.message(), generation.reply)
+        await send_json(send, 200, body, {"tailrace-stream-id": generation.log.info.id, **headers})
+    finally:
+        generation.detach(gone)
+        gone.cancel()
+
+
+async def answer_resume(
+    relay: Relay, log: StreamLog, after: int, receive: Receive, send: Send
+) -> None:
+    """Answer a GET by replaying what comes after ``after`` and following the stream to its end."""
+    dialect = DIALECTS[log.info.dialect]
+    headers = stream_headers(log, dialect)
+    if log.ending is not None and after >= log.tail:
+        # 204 tells an EventSource to stop reconnecting (HTML Standard, "server-sent events").
+        await send({"type": "http.response.start", "status": 204, "headers": encode_headers(headers)})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    generation = relay.generation(log.info.id) if log.ending is None else None
+    gone = watch_disconnect(receive)
+    try:
+        sink = _sink(log, generation, send, relay.limits, after=after)
+        await _follow(sink, gone, send, headers, first=RETRY if dialect.ids else b"")
+    finally:
+        gone.cancel()
+
+
+def _sink(
+    log: StreamLog, generation: Generation | None, send: Send, limits: Limits, *, after: int
+) -> AsgiSink:
+    return AsgiSink(
+        log,
+        send,
+        after=after,
+        generation=generation,
+        high_water=limits.high_water,
+        low_water=limits.low_water,
+        stall=limits.reader_stall,
+        heartbeat=DIALECTS[log.info.dialect].heartbeat,
+        interval=limits.heartbeat,
+    )
+
+
+async def _follow(
+    sink: AsgiSink, gone: asyncio.Task[None], send: Send, headers: dict[str, str], first: bytes = b""
+) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": encode_headers(headers)})
+    try:
+        sink.open(first)
+        await asyncio.wait({gone, sink.finished}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sink.close()
+    if sink.complete and not gone.done():
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _refuse(generation: Generation, send: Send, headers: dict[str, str]) -> None:
+    error = generation.error or Error("internal", "the answer ended without a reason")
+    log = generation.log
+    await send_error(send, error, generation.door.name, {"tailrace-stream-id": log.info.id, **headers})
