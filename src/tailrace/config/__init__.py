@@ -1,1 +1,12 @@
-"""Room."""
+"""Room: config.
+
+Knows: the configuration file, the variables over it, where keys are kept, what is wrong with them and on which line.
+Does not know: sockets, requests, what is done with the settings.
+May import: dialects, the engine's plain values, errors; pydantic.
+Start reading at: settings.py, then load.py.
+"""
+
+from tailrace.config.load import load, parse, schema
+from tailrace.config.settings import Logging, Server, Settings
+
+__all__ = ["Logging", "Server", "Settings", "load", "parse", "schema"]

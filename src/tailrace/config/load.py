@@ -1,0 +1,219 @@
+"""Text and environment in, `Settings` out: a pure function but for the secrets' files, which are read through a door.
+
+Layers, the later over the earlier: the defaults, the file, ``TAILRACE__SECTION__KEY`` variables, the command line.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from tailrace.config import environment, known
+from tailrace.config.lines import line_of, positions
+from tailrace.config.problems import closest, fields, from_pydantic, together
+from tailrace.config.secrets import MAX_FILE, Read
+from tailrace.config.settings import Logging, Server, Settings
+from tailrace.config.tables import Document, ProviderTable, RouteTable, Surroundings
+from tailrace.dialects import Quirks
+from tailrace.engine.spec import Deadlines, Limits, Policy, ProviderSpec, RouteSpec
+from tailrace.errors import ConfigError
+
+MAX_CONFIG = 1024 * 1024
+"""Most bytes of a configuration file: a thousand routes are 100 KiB."""
+
+Keys = tuple[str, ...]
+
+
+def load(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[Keys, tuple[Any, str]] | None = None
+) -> Settings:
+    """Return the settings of the file at ``path`` (None: no file) under ``environ``.
+
+    ``overrides`` maps a key's path to its value and to what the user calls it: ``("server", "port"): (80, "--port")``.
+    Raises `ConfigError` with every problem found.
+    """
+    folder = path.parent if path else Path()
+    text = "" if path is None else _read_config(path)
+    return parse(text, environ, overrides, source=str(path or ""), read=lambda name: _read_secret(folder / name))
+
+
+def parse(
+    text: str,
+    environ: Mapping[str, str],
+    overrides: Mapping[Keys, tuple[Any, str]] | None = None,
+    *,
+    source: str = "",
+    read: Read,
+) -> Settings:
+    """Return the settings that ``text`` says; see `load`. ``read`` reads the file of a ``file:PATH`` reference."""
+    tree = _toml(text, source)
+    lines = positions(text)
+    places: dict[Keys, str] = {}
+    problems = _overlay(tree, environ, overrides or {}, places)
+
+    def where(loc: tuple[str | int, ...]) -> str | None:
+        keys = tuple(map(str, loc))
+        for length in range(len(keys), 0, -1):
+            if keys[:length] in places:
+                return places[keys[:length]]
+            if keys[:length] in lines:
+                break
+        line = line_of(loc, lines)
+        return f"{source}:{line}" if source and line else source or None
+
+    providers = _complete_providers(tree, environ)
+    surroundings = Surroundings(environ, read, providers)
+    try:
+        document = Document.model_validate(tree, context=surroundings)
+    except pydantic.ValidationError as error:
+        problems += from_pydantic(error.errors(include_url=False, include_input=False), where)
+    else:
+        if not problems:
+            return _settings(document, source)
+    raise together(problems)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a configuration file, for editors."""
+    document = Document.model_json_schema()
+    # A well-known provider's table may be empty; which names those are, a schema of tables by free names cannot say.
+    document["$defs"][ProviderTable.__name__].pop("required")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
+
+
+def _read_config(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_CONFIG + 1)
+        if len(data) > MAX_CONFIG:
+            raise ConfigError(f"is larger than {MAX_CONFIG} bytes", where=str(path))
+        return data.decode()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror or type(error).__name__}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("is not UTF-8 text", where=str(path)) from error
+
+
+def _read_secret(path: Path) -> str:
+    with path.expanduser().open("rb") as file:
+        data = file.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise ValueError(f"larger than {MAX_FILE} bytes")
+    return data.decode()
+
+
+def _toml(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        # "Expected '=' after a key in a key/value pair (at line 3, column 5)": tomllib names no values.
+        message, line = str(error), ""
+        if place := re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message):
+            message = message[: place.start()]
+            line = f":{place[1] or text.count(chr(10)) + 1}"
+        raise ConfigError(f"not valid TOML: {message}", where=f"{source}{line}" if source else None) from error
+
+
+def _overlay(
+    tree: dict[str, Any],
+    environ: Mapping[str, str],
+    overrides: Mapping[Keys, tuple[Any, str]],
+    places: dict[Keys, str],
+) -> list[ConfigError]:
+    """Put the variables and ``overrides`` into ``tree``, noting in ``places`` where each value came from."""
+    problems = []
+    for variable, path, text in environment.variables(environ):
+        if not all(path) or path[0] not in Document.model_fields:
+            sections = ", ".join(name.upper() for name in fields(()))
+            hint = closest(path[0].upper(), sections.split(", ")) or f"; there are: {sections}"
+            problems.append(ConfigError(f"no such section{hint}", where=variable))
+            continue
+        try:
+            places[environment.put(tree, path, environment.value_of(text))] = variable
+        except ValueError as error:
+            problems.append(ConfigError(str(error), where=variable))
+    for path, (value, name) in overrides.items():
+        places[environment.put(tree, path, value)] = name
+    return problems
+
+
+def _complete_providers(tree: dict[str, Any], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Fill in what need not be written about well-known providers; return the names of all providers there are.
+
+    Without any ``[providers]`` those whose key is in the environment are taken. With some, only these, and those
+    that a route names and whose key is in the environment.
+    """
+    tables = tree.setdefault("providers", {})
+    if not isinstance(tables, dict):
+        return ()
+    keyed = known.with_key(environ)
+    for name in keyed if not tables else set(keyed) & _named_by_routes(tree):
+        tables.setdefault(name, {})
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            tables[name] = {**known.table(name), **table}
+    return tuple(tables) or (known.LOCAL.name,)
+
+
+def _named_by_routes(tree: Mapping[str, Any]) -> set[str]:
+    routes = tree.get("routes")
+    tables = routes.values() if isinstance(routes, dict) else ()
+    targets = [table.get("targets") for table in tables if isinstance(table, dict)]
+    names = [name for value in targets for name in (value if isinstance(value, list) else [value])]
+    return {name.partition("/")[0] for name in names if isinstance(name, str)}
+
+
+def _settings(document: Document, source: str) -> Settings:
+    server = document.server
+    providers = {name: _provider(name, table) for name, table in document.providers.items()}
+    return Settings(
+        source=source,
+        server=Server(
+            host=server.host.strip("[]"),
+            port=server.port,
+            keys=server.keys,
+            allowed_hosts=server.allowed_hosts,
+            cors_origins=server.cors_origins,
+            shutdown_grace=server.shutdown_grace,
+        ),
+        providers=providers or {known.LOCAL.name: known.LOCAL},
+        routes={name: _route(name, table) for name, table in document.routes.items()},
+        limits=Limits(**document.limits.model_dump()),
+        log_backend=document.log.backend,
+        logging=Logging(level=document.logging.level, format=document.logging.format),
+    )
+
+
+def _provider(name: str, table: ProviderTable) -> ProviderSpec:
+    return ProviderSpec(
+        name=name,
+        dialect=table.dialect,
+        base_url=table.base_url,
+        api_key=table.api_key,
+        headers=table.headers,
+        models=table.models,
+        quirks=Quirks(**table.quirks.model_dump()),
+    )
+
+
+def _route(name: str, table: RouteTable) -> RouteSpec:
+    deadlines = table.deadlines
+    return RouteSpec(
+        name=name,
+        targets=table.targets,
+        policy=Policy(
+            on_disconnect=table.on_disconnect,
+            grace=table.grace,
+            deadlines=Deadlines(
+                connect=deadlines.connect,
+                first_content=deadlines.first_content or None,
+                idle=deadlines.idle or None,
+                total=deadlines.total or None,
+            ),
+        ),
+    )
