@@ -8,6 +8,7 @@ no task, timer or queue for an event. What may happen next is decided in `tailra
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from tailrace.dialects import Decoder, Dialect, Encoder, Quirks, Received, Reply
@@ -207,10 +208,8 @@ class Generation:
 
     def _protocol_error(self, error: RemoteProtocolError, frames: list[bytes]) -> None:
         # What was good before the bad bytes has been paid for: the readers get it.
-        try:
+        with contextlib.suppress(RemoteProtocolError):
             self.log.append(frames)
-        except RemoteProtocolError:
-            pass
         self.upstream_failed(error)
 
     # ---- the end ----------------------------------------------------------------------------------------------
@@ -242,11 +241,9 @@ class Generation:
         frames = [*self._encoder.encode(usage), *self._encoder.encode(error)]
         self.fold.add(usage)
         self.fold.add(error)
-        try:
+        # When the log is full, its ending and the message still tell.
+        with contextlib.suppress(RemoteProtocolError):
             self.log.append(frames)
-        except RemoteProtocolError:
-            # The log is full: its ending, and the message, still tell.
-            pass
 
     # ---- timers -----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ aiohttp below, because it has the strictest parser and half the cost per event o
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import aiohttp
 from tailrace.dialects import DIALECTS, Dialect
 from tailrace.engine.spec import Deadlines, ProviderSpec
 from tailrace.engine.upstream import Call, Source
-from tailrace.errors import ConnectError, ProviderError, ProviderTimeout, RemoteProtocolError, StatusError
+from tailrace.errors import ConnectError, ProviderTimeout, RemoteProtocolError, StatusError
 from tailrace.events import Error
 
 READ_BUFFER = 32 * 1024
@@ -50,8 +49,7 @@ class HttpUpstream:
                 allow_redirects=False,
             ) as response:
                 try:
-                    if response.status != 200:
-                        raise await self._refusal(response)
+                    await self._check(response)
                     source.accepted()
                     await self._pump(response.content, source)
                 except BaseException:
@@ -99,12 +97,14 @@ class HttpUpstream:
             "accept-encoding": "identity",
         }
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> ProviderError:
+    async def _check(self, response: aiohttp.ClientResponse) -> None:
+        if response.status == 200:
+            return
         if 300 <= response.status < 400:
-            return StatusError(f"{self._spec.name} answered with a redirect, which is not followed", status=502)
+            raise StatusError(f"{self._spec.name} answered with a redirect, which is not followed", status=502)
         body = await _read_at_most(response.content, MAX_ERROR_BODY)
         error = self._dialect.read_error(response.status, body)
-        return _status_error(self._redacted(error), response)
+        raise _status_error(self._redacted(error), response)
 
     def _redacted(self, error: Error) -> Error:
         key = self._spec.api_key
@@ -168,7 +168,7 @@ def _mapped(name: str, connect_seconds: float) -> Iterator[None]:
         raise ConnectError(f"{name}: the connection was lost") from error
     except (aiohttp.ClientResponseError, aiohttp.InvalidURL, ValueError) as error:
         raise RemoteProtocolError(f"{name}: not a valid HTTP answer") from error
-    except (TimeoutError, asyncio.TimeoutError) as error:
+    except TimeoutError as error:
         raise ProviderTimeout(f"{name}: timed out", phase="connect") from error
     except aiohttp.ClientError as error:
         raise ConnectError(f"{name}: {type(error).__name__}") from error

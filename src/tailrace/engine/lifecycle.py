@@ -28,56 +28,40 @@ Signal: TypeAlias = Literal[
     "shutdown",  # this process is going away
 ]
 
-LIFE: dict[Phase, dict[Signal, Phase | Ending]] = {
-    "waiting": {
-        "accept": "accepted",
-        "fail": "failed",
-        "closed": "truncated",
-        "stop": "cancelled",
-        "abandon": "cancelled",
-        "deadline": "timed_out",
-        "shutdown": "interrupted",
-    },
-    "accepted": {
-        "content": "streaming",
-        "terminal": "completed",
-        "closed": "truncated",
-        "fail": "failed",
-        "stop": "cancelled",
-        "abandon": "cancelled",
-        "deadline": "timed_out",
-        "shutdown": "interrupted",
-    },
-    "streaming": {
-        "content": "streaming",
-        "terminal": "completed",
-        "closed": "truncated",
-        "fail": "failed",
-        "stop": "cancelled",
-        "abandon": "cancelled",
-        "deadline": "timed_out",
-        "shutdown": "interrupted",
-    },
+
+class Step(NamedTuple):
+    """Where a signal leads: the next phase, and the ending when it is the last."""
+
+    phase: Phase
+    ending: Ending | None = None
+
+
+def _ends(ending: Ending) -> Step:
+    return Step("ended", ending)
+
+
+_CUT_SHORT: dict[Signal, Step] = {
+    "closed": _ends("truncated"),
+    "fail": _ends("failed"),
+    "stop": _ends("cancelled"),
+    "abandon": _ends("cancelled"),
+    "deadline": _ends("timed_out"),
+    "shutdown": _ends("interrupted"),
+}
+
+LIFE: dict[Phase, dict[Signal, Step]] = {
+    "waiting": {"accept": Step("accepted"), **_CUT_SHORT},
+    "accepted": {"content": Step("streaming"), "terminal": _ends("completed"), **_CUT_SHORT},
+    "streaming": {"terminal": _ends("completed"), **_CUT_SHORT},
     "ended": {},
 }
-"""``phase → signal → next phase, or the ending that it brings``. An absent pair changes nothing."""
-
-ENDINGS: frozenset[Ending] = frozenset(
-    {"completed", "cancelled", "failed", "timed_out", "truncated", "interrupted"}
-)
+"""``phase → signal → step``. An absent pair changes nothing."""
 
 EMPTY_ROOM: dict[OnDisconnect, Audience] = {"cancel": "grace", "detach": "detached", "drain": "draining"}
 """What the audience becomes when the last reader leaves, by the route's policy."""
 
 TIMED: frozenset[Audience] = frozenset({"grace", "draining"})
 """Audiences that end by a timer of the policy's ``grace`` seconds."""
-
-
-class Step(NamedTuple):
-    """What one signal changed."""
-
-    phase: Phase
-    ending: Ending | None
 
 
 class Lifecycle:
@@ -93,15 +77,10 @@ class Lifecycle:
 
     def on(self, signal: Signal) -> Step | None:
         """Take a signal; return what it changed, or None when it changes nothing here."""
-        following = LIFE[self.phase].get(signal)
-        if following is None or following == self.phase:
-            return None
-        if following in ENDINGS:
-            self.phase = "ended"
-            self.ending = following  # type: ignore[assignment]
-        else:
-            self.phase = following  # type: ignore[assignment]
-        return Step(self.phase, self.ending)
+        step = LIFE[self.phase].get(signal)
+        if step is not None:
+            self.phase, self.ending = step
+        return step
 
     def readers(self, count: int) -> float | None:
         """Take the number of readers now; return the seconds after which to call `abandon`, or None for no timer."""

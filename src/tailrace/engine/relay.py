@@ -11,12 +11,12 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import structlog
 
-from tailrace.dialects import DIALECTS, Dialect, Reply
+from tailrace.dialects import DIALECTS, Dialect, Reply, Translation
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
 from tailrace.engine.routing import Router
@@ -93,7 +93,7 @@ class Relay:
         self._ended: dict[str, Generation] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Relay:
+    async def __aenter__(self) -> Self:
         self._sweeper = asyncio.create_task(self._sweep(), name="tailrace sweep")
         return self
 
@@ -198,14 +198,12 @@ class Relay:
     def _plan(self, target: Target, door: Dialect, request: Request, ask: Ask) -> Plan:
         dialect = DIALECTS[self.router.providers[target.provider].dialect]
         if dialect is door:
-            body, ignored = dialect.forward(ask.body, target.model), ()
+            body, ignored = Translation(dialect.forward(ask.body, target.model))
         else:
             body, ignored = dialect.build(msgspec.structs.replace(request, model=target.model, stream=True))
         # A header of one dialect means nothing to another: only same-dialect calls see the client's.
         headers = ask.headers if dialect is door else {}
-        call = Call(
-            model=target.model, path=dialect.endpoint(target.model), body=body, client_headers=headers
-        )
+        call = Call(model=target.model, path=dialect.endpoint(target.model), body=body, client_headers=headers)
         return Plan(target, dialect, call, ignored)
 
     async def _carry(self, generation: Generation, plans: list[Plan]) -> None:
@@ -220,7 +218,7 @@ class Relay:
                         _log.warning("target_failed", target=str(plan.target), error=str(error))
                         continue
                 generation.upstream_failed(error)
-            except Exception:
+            except Exception:  # noqa: BLE001 - a bug in an upstream must end its generation, not hang its readers
                 _log.exception("upstream_bug", target=str(plan.target))
                 generation.upstream_failed(ProviderError("an unexpected fault in the relay"))
             else:

@@ -53,9 +53,7 @@ class Router:
         return Target(having[0].name, model) if len(having) == 1 else None
 
     def _of_dialect(self, model: str, dialect: str) -> Target | None:
-        speaking = [
-            spec for spec in self.providers.values() if spec.dialect == dialect and _answers_to(spec, model)
-        ]
+        speaking = [spec for spec in self.providers.values() if spec.dialect == dialect and _answers_to(spec, model)]
         return Target(speaking[0].name, model) if len(speaking) == 1 and model else None
 
     def _unknown(self, model: str) -> str:
@@ -71,4 +69,5 @@ def _answers_to(spec: ProviderSpec, model: str) -> bool:
     if not _closed(spec):
         return bool(model)
     # The simulator's models carry their scenario in the name: "sim", "sim-tool", "sim:tokens=40".
-    return model in spec.models or (spec.simulated and model.startswith(tuple(f"{m}{c}" for m in spec.models for c in "-:")))
+    scenarios = tuple(f"{name}{mark}" for name in spec.models for mark in "-:")
+    return model in spec.models or (spec.simulated and model.startswith(scenarios))

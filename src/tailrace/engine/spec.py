@@ -70,7 +70,7 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for a provider; None waits for ever.
 
     ``first_content`` is long because reasoning models think for minutes before the first event that counts
-    (60–120 s are usual, provider-side limits are 600 s); ``idle`` counts content, not bytes: pings do not reset it.
+    (60 to 120 s are usual, provider-side limits are 600 s); ``idle`` counts content, not bytes: pings do not reset it.
     """
 
     connect: float = 10.0

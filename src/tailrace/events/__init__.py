@@ -62,6 +62,10 @@ from tailrace.events.request import (
     ToolResultPart,
     Turn,
 )
+from tailrace.events.wire import VERSION as WIRE_VERSION
+from tailrace.events.wire import decode as decode_event
+from tailrace.events.wire import decode_message, encode_message
+from tailrace.events.wire import encode as encode_event
 
 __all__ = [
     "CONTENT",
@@ -114,5 +118,10 @@ __all__ = [
     "Usage",
     "UsageLabel",
     "UsageReport",
+    "WIRE_VERSION",
+    "decode_event",
+    "decode_message",
+    "encode_event",
+    "encode_message",
     "fold",
 ]

@@ -8,7 +8,7 @@ provider sends, an illegal sequence stops here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -150,7 +150,7 @@ class Fold:
     def add(self, event: Event) -> None:
         """Take the next event of the answer."""
         self.order.advance(event)
-        rule = _RULES.get(type(event))
+        rule = self._RULES.get(type(event))
         if rule is not None:
             rule(self, event)
 
@@ -222,21 +222,20 @@ class Fold:
     def _error(self, event: Error) -> None:
         self.error = event
 
-
-_RULES: dict[type[Event], Callable[[Fold, Any], None]] = {
-    MessageStart: Fold._message_start,
-    BlockStart: Fold._block_start,
-    TextDelta: Fold._text,
-    ThinkingDelta: Fold._text,
-    ToolInputDelta: Fold._tool_input,
-    SignatureDelta: Fold._signature,
-    CitationDelta: Fold._citation,
-    BlockDelta: Fold._block_delta,
-    BlockStop: Fold._block_stop,
-    UsageReport: Fold._usage,
-    Finish: Fold._finish,
-    Error: Fold._error,
-}
+    _RULES: ClassVar[dict[type[Event], Callable[[Fold, Any], None]]] = {
+        MessageStart: _message_start,
+        BlockStart: _block_start,
+        TextDelta: _text,
+        ThinkingDelta: _text,
+        ToolInputDelta: _tool_input,
+        SignatureDelta: _signature,
+        CitationDelta: _citation,
+        BlockDelta: _block_delta,
+        BlockStop: _block_stop,
+        UsageReport: _usage,
+        Finish: _finish,
+        Error: _error,
+    }
 
 
 def fold(events: Any) -> Message:

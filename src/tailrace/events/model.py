@@ -96,9 +96,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     def merged(self, later: Usage) -> Usage:
         """Return the figures of ``later`` over these, field by field where it says something."""
-        return Usage(
-            *(new if new is not None else old for old, new in zip(self.values, later.values, strict=True))
-        )
+        return Usage(*(new if new is not None else old for old, new in zip(self.values, later.values, strict=True)))
 
     @property
     def values(self) -> tuple[int | None, ...]:

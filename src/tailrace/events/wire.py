@@ -8,6 +8,8 @@ change without a new version is in ``docs/events.md``.
 
 from __future__ import annotations
 
+from typing import get_args
+
 import msgspec
 
 from tailrace.errors import RemoteProtocolError
@@ -18,8 +20,8 @@ VERSION = 1
 """Version of this JSON form; raised when a field changes its meaning or goes away."""
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Event)
-_tags = frozenset(kind.__struct_config__.tag for kind in Event.__args__)  # type: ignore[attr-defined]
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_tags = frozenset(kind.__struct_config__.tag for kind in get_args(Event))
 
 
 def encode(event: Event) -> bytes:

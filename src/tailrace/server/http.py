@@ -23,7 +23,7 @@ STREAM_HEADERS: tuple[tuple[str, str], ...] = (
 """What keeps the hops between here and the reader from holding events back."""
 
 
-class Disconnected(Exception):  # noqa: N818 - a control value between two functions of this room, never shown
+class Disconnected(Exception):
     """The client has gone."""
 
 

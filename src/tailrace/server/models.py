@@ -23,7 +23,7 @@ class Models:
         self._router = relay.router
         self._keyring = keyring
 
-    async def list(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def list(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer with all routes and all listed models."""
         try:
             self._keyring.identify(headers_of(scope))

@@ -36,9 +36,7 @@ async def answer_stream(
     generation.attach(gone)
     try:
         committed = asyncio.ensure_future(generation.committed())
-        await asyncio.wait(
-            {gone, committed}, timeout=limits.open_early_after, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait({gone, committed}, timeout=limits.open_early_after, return_when=asyncio.FIRST_COMPLETED)
         committed.cancel()
         if gone.done():
             return
@@ -52,9 +50,7 @@ async def answer_stream(
         gone.cancel()
 
 
-async def answer_whole(
-    generation: Generation, receive: Receive, send: Send, *, headers: dict[str, str]
-) -> None:
+async def answer_whole(generation: Generation, receive: Receive, send: Send, *, headers: dict[str, str]) -> None:
     """Answer a POST with the whole message, or with the error that kept it from being whole."""
     gone = watch_disconnect(receive)
     generation.attach(gone)
@@ -74,9 +70,7 @@ async def answer_whole(
         gone.cancel()
 
 
-async def answer_resume(
-    relay: Relay, log: StreamLog, after: int, receive: Receive, send: Send
-) -> None:
+async def answer_resume(relay: Relay, log: StreamLog, after: int, receive: Receive, send: Send) -> None:
     """Answer a GET by replaying what comes after ``after`` and following the stream to its end."""
     dialect = DIALECTS[log.info.dialect]
     headers = stream_headers(log, dialect)
@@ -94,9 +88,7 @@ async def answer_resume(
         gone.cancel()
 
 
-def _sink(
-    log: StreamLog, generation: Generation | None, send: Send, limits: Limits, *, after: int
-) -> AsgiSink:
+def _sink(log: StreamLog, generation: Generation | None, send: Send, limits: Limits, *, after: int) -> AsgiSink:
     return AsgiSink(
         log,
         send,

@@ -166,7 +166,7 @@ class _Rest:
 
 def first_step(awaitable: Awaitable[None]) -> Awaitable[None] | None:
     """Run ``awaitable`` up to its first suspension; return what is left to await, or None when it is done."""
-    coroutine = cast(Coroutine[Any, Any, None], awaitable)
+    coroutine = cast("Coroutine[Any, Any, None]", awaitable)
     try:
         pending = coroutine.send(None)
     except StopIteration:

@@ -36,7 +36,7 @@ class Streams:
 
         await self._for_owner(scope, send, answer)
 
-    async def stop(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def stop(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """``POST /streams/{id}/stop``: end it now. Idempotent: an ended stream answers with the ending it has."""
 
         async def answer(log: StreamLog) -> None:
@@ -47,7 +47,7 @@ class Streams:
 
         await self._for_owner(scope, send, answer)
 
-    async def message(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def message(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """``GET /streams/{id}/message``: the message so far, in the vocabulary's own JSON."""
 
         async def answer(log: StreamLog) -> None:
@@ -60,7 +60,7 @@ class Streams:
 
         await self._for_owner(scope, send, answer)
 
-    async def list(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def list(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """``GET /streams``: the caller's own, newest first."""
         try:
             owner = self._keyring.identify(headers_of(scope))
@@ -70,9 +70,7 @@ class Streams:
         mine = [log for log, _ in zip(self._relay.store.owned_by(owner), range(MAX_LISTED), strict=False)]
         await send_json(send, 200, {"object": "list", "data": [self._described(log) for log in mine]})
 
-    async def _for_owner(
-        self, scope: Scope, send: Send, answer: Callable[[StreamLog], Awaitable[None]]
-    ) -> None:
+    async def _for_owner(self, scope: Scope, send: Send, answer: Callable[[StreamLog], Awaitable[None]]) -> None:
         try:
             owner = self._keyring.identify(headers_of(scope))
             await answer(self._relay.owned(scope["path_params"]["stream_id"], owner))

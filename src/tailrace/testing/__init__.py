@@ -1,1 +1,11 @@
-"""Room."""
+"""Room: testing.
+
+Knows: the fakes and contract suites that this project's own tests, and anybody's, build on.
+Does not know: anything that runs in production; no room imports it.
+May import: any.
+Start reading at: chunking.py.
+"""
+
+from tailrace.testing.chunking import bytewise, splits, with_tail
+
+__all__ = ["bytewise", "splits", "with_tail"]
