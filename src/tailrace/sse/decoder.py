@@ -64,9 +64,7 @@ class Decoder:
     retry: int | None
     """Milliseconds to wait before a reconnection, as the stream last asked; None when it has not."""
 
-    def __init__(
-        self, *, max_line: int = MAX_LINE, max_event: int = MAX_EVENT, last_event_id: str = ""
-    ) -> None:
+    def __init__(self, *, max_line: int = MAX_LINE, max_event: int = MAX_EVENT, last_event_id: str = "") -> None:
         self.last_event_id = last_event_id
         self.retry = None
         self._max_line = max_line
@@ -77,10 +75,8 @@ class Decoder:
         self._data: bytes | bytearray | None = None  # None: no data field yet; b"": one that is empty
         self._type = ""
         self._id = last_event_id
-        self._event_line = (
-            b"event: "  # the last event field and what it said: most events repeat the one before
-        )
-        self._event_type = ""
+        self._event_line = b"event: "  # the last event field, for most events repeat the one before, …
+        self._event_type = ""  # … and what it said
         self._failure: tuple[str, int] | None = None
         self._told = False
         self._closed = False
@@ -89,11 +85,7 @@ class Decoder:
     def pending(self) -> bool:
         """Whether a line or an event is unfinished: closing now would discard it."""
         return bool(
-            self._buffer
-            or self._start
-            or self._data is not None
-            or self._type
-            or self._id != self.last_event_id
+            self._buffer or self._start or self._data is not None or self._type or self._id != self.last_event_id
         )
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
@@ -179,10 +171,10 @@ class Decoder:
                     events.append(ServerSentEvent(bytes(self._data), self._type or DEFAULT_TYPE, self._id))
                     self._data = None
                 self._type = ""
-            elif line == self._event_line:
-                self._type = self._event_type
             elif len(line) > self._max_line:
                 raise self._line_too_long()
+            elif line == self._event_line:
+                self._type = self._event_type
             else:
                 name, _, value = line.partition(b":")
                 take_field = self._FIELDS.get(name)
