@@ -27,7 +27,7 @@ _PIECE = re.compile(
 
 
 def positions(text: str) -> dict[Path, int]:
-    """Return the line (from 1) of every table header and key of the TOML document ``text``.
+    """Return the line (from 1) of every table and key of the TOML document ``text``: where it is first named.
 
     Keys inside an inline table are not listed: their line is that of the table (`line_of` falls back to it).
     """
@@ -45,7 +45,8 @@ def positions(text: str) -> dict[Path, int]:
             break
         path = _names(key[0])
         table, path = (path, path) if header else (table, table + path)
-        found.setdefault(path, line)
+        for length in range(1, len(path) + 1):
+            found.setdefault(path[:length], line)
         at = _BLANK.match(text, _line_end(text, key.end())).end()  # type: ignore[union-attr]
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
@@ -41,7 +41,7 @@ class Surroundings(NamedTuple):
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Names of providers and routes. No slash: ``provider/model`` is cut at the first one."""
 
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2, token
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
@@ -99,9 +99,16 @@ def _target(value: Any, info: ValidationInfo[Surroundings]) -> Target:
 
 
 def _host(value: str) -> str:
-    if not _HOST.fullmatch(value):
+    if not _HOST.fullmatch(value) and _address(value) is None:
         raise ValueError("must be a host name or an IP address, without a port")
     return value
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
+    except ValueError:
+        return None
 
 
 def _origin(value: str) -> str:
@@ -166,10 +173,8 @@ class ServerTable(Table):
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach ``host``."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+    address = _address(host)
+    return address.is_loopback if address else host.lower() == "localhost"
 
 
 class QuirksTable(Table):
