@@ -1,0 +1,113 @@
+"""What is behind each path: a request's method, path and body in, the actions of the answer out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tailrace.dialects import DIALECTS, Dialect
+from tailrace.errors import BadRequest, RequestError, TooLarge
+from tailrace.events import Error
+from tailrace.simulator.actions import Action, Close, Head, Send
+from tailrace.simulator.names import model_names, parse
+from tailrace.simulator.plan import CREATED, JSON, plan
+from tailrace.simulator.scenario import Scenario
+
+_MODEL = "model-name-goes-here"
+
+
+def _pattern(dialect: Dialect) -> re.Pattern[str]:
+    """Return what the end of a path must look like: below any base URL, the model's name in it where it has one."""
+    path = re.escape("/" + dialect.endpoint(_MODEL).lstrip("/"))
+    return re.compile(path.replace(re.escape(_MODEL), "(?P<model>[^/]+)") + "$")
+
+
+_DOORS = [(_pattern(dialect), dialect) for dialect in DIALECTS.values()]
+
+
+class Asked(NamedTuple):
+    """An understood request: the dialect it came in, what it asks for (None: a mistake), and the answer."""
+
+    dialect: Dialect
+    scenario: Scenario | None
+    actions: Iterator[Action]
+
+
+def asked(path: str, body: bytes | None, base: Scenario, *, any_model: bool = False) -> Asked | None:
+    """Return the answer to a POST of ``body`` (None: it was too large) to ``path``, or None where there is no door.
+
+    A wrong request is answered in the door's own dialect with its status; nothing is raised.
+    """
+    for pattern, dialect in _DOORS:
+        if (match := pattern.search(path)) is not None:
+            try:
+                scenario, actions = _play(dialect, body, match.groupdict().get("model"), base, any_model=any_model)
+            except RequestError as error:
+                return Asked(dialect, None, refusal(dialect, error))
+            return Asked(dialect, scenario, actions)
+    return None
+
+
+def _play(
+    dialect: Dialect, body: bytes | None, model: str | None, base: Scenario, *, any_model: bool
+) -> tuple[Scenario, Iterator[Action]]:
+    if body is None:
+        raise TooLarge("the request's body is larger than the simulator takes")
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadRequest("the body is not a JSON object")
+    if model is not None:
+        value.setdefault("model", model)
+    request = dialect.parse(value)
+    scenario = parse(request.model, base, any_model=any_model)
+    return scenario, plan(scenario, dialect, stream=request.stream, include_usage=request.include_usage)
+
+
+def refusal(dialect: Dialect, error: RequestError) -> Iterator[Action]:
+    """Yield the answer that says ``error`` in ``dialect``."""
+    said = Error(error.kind, error.message, code=error.code, status=error.status)  # type: ignore[arg-type]
+    return json_answer(error.status, dialect.error_body(said))
+
+
+def json_answer(status: int, value: Any) -> Iterator[Action]:
+    """Yield an answer of one JSON value."""
+    body = msgspec.json.encode(value)
+    yield Head(status, (JSON,), len(body))
+    yield Send(body)
+    yield Close("end")
+
+
+def models() -> dict[str, Any]:
+    """Return the list of models, with the fields that the clients of every dialect here look for."""
+    data = [
+        {
+            "id": name,
+            "object": "model",
+            "type": "model",
+            "created": CREATED,
+            "created_at": "2026-01-01T00:00:00Z",
+            "owned_by": "tailrace-simulator",
+            "display_name": f"Simulated ({name})",
+        }
+        for name in model_names()
+    ]
+    return {
+        "object": "list",
+        "data": data,
+        "has_more": False,
+        "first_id": data[0]["id"],
+        "last_id": data[-1]["id"],
+    }
+
+
+def nothing_here(path: str) -> dict[str, Any]:
+    """Return the body of a 404 for a path without a door."""
+    doors = ", ".join(f"POST {dialect.endpoint('MODEL')}" for _, dialect in _DOORS)
+    message = f"nothing at {path[:200]!r}; there are {doors}, GET /v1/models, GET /simulator, GET /simulator/requests"
+    return {"type": "error", "error": {"type": "not_found_error", "message": message, "code": None, "param": None}}
