@@ -1,0 +1,259 @@
+"""Events to the chunks of a streamed chat completion.
+
+Every chunk of an answer has the same ``id``, ``created`` and ``model``; ``role`` comes once per choice, a call's
+``index``, ``id``, ``type`` and ``name`` once per call, the finish reason once per choice, usage in a last chunk of
+its own, and then ``[DONE]``, which means "complete" and is therefore never written after an error. The accumulators
+of the official clients add strings up by name and fail on gaps: they need exactly this form.
+
+Thinking is written as ``reasoning_content``, DeepSeek's field: of the two in use it is the one that most front ends
+and all the compatible client libraries read.
+
+Left out, as this dialect has no word for them: signatures, redacted thinking, the provider's own tools and their
+results, citations other than its own, pings, and what is opaque.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+
+from tailrace.dialects.base import Received, Reply
+from tailrace.dialects.openai_chat.body import usage_body
+from tailrace.dialects.openai_chat.chunks import decode_any
+from tailrace.dialects.openai_chat.failures import error_object
+from tailrace.dialects.openai_chat.reasons import wire_reason
+from tailrace.events import (
+    BlockDelta,
+    BlockStart,
+    BlockStop,
+    CitationDelta,
+    Error,
+    Event,
+    Finish,
+    MessageEnd,
+    MessageStart,
+    Ping,
+    TextDelta,
+    ThinkingDelta,
+    ToolInputDelta,
+    Usage,
+    UsageLabel,
+    UsageReport,
+)
+from tailrace.sse import encode
+
+_json = msgspec.json.Encoder().encode
+_DONE = b"data: [DONE]\n\n"
+
+_FIELDS: dict[str, bytes] = {"text": b"content", "refusal": b"refusal", "thinking": b"reasoning_content"}
+"""Kind of block → the field of ``delta`` that its text goes into."""
+
+
+class _Frame:
+    """The bytes around a delta's text: the rest of the chunk is the same for all of a block's deltas."""
+
+    __slots__ = ("after", "before", "choice", "written")
+
+    def __init__(self, before: bytes, after: bytes, choice: int) -> None:
+        self.before = before
+        self.after = after
+        self.choice = choice
+        self.written = False
+
+    def fill(self, text: str) -> list[bytes]:
+        """Return the wire event for ``text``."""
+        self.written = True
+        return [b"%b%b%b" % (self.before, _json(text), self.after)]
+
+
+class ChatEncoder:
+    """Encodes one answer for one client."""
+
+    __slots__ = ("_frames", "_head", "_label", "_last_seen", "_reply", "_roles", "_tools", "_usage")
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._head = _head(reply.id, reply.created, reply.model)
+        self._frames: dict[int, _Frame] = {}
+        self._roles: set[int] = set()
+        self._tools: dict[int, int] = {}
+        self._usage: Usage | None = None
+        self._label: UsageLabel = "unknown"
+        self._last_seen: bytes | None = None
+
+    def encode(self, event: Event) -> list[bytes]:
+        """Return the wire events that say ``event``; an empty list where the dialect has no word for it."""
+        rule = self._RULES.get(type(event))
+        return rule(self, event) if rule is not None else []
+
+    def verbatim(self, received: Received) -> list[bytes]:
+        """Return the provider's data as it came, on one line and without an event name.
+
+        Left out: usage that the client did not ask for (we always do), and signs of life without content, of which
+        some break the official clients. An error in a form that they do not notice is written in one that they do.
+        """
+        raw, events = received
+        data = raw if isinstance(raw, bytes) else raw.data
+        last = events[-1] if events else None
+        kind = type(last)
+        if kind is Error:
+            return [_line(data)] if _noticed(data) else self.encode(last)  # type: ignore[arg-type]
+        if len(events) == 1 and (kind is Ping or (kind is UsageReport and not self._reply.include_usage)):
+            return []
+        if kind is not MessageEnd:
+            self._last_seen = data
+        return [_line(data)]
+
+    # ---- rules, one for each event ----------------------------------------------------------------------------
+
+    def _start(self, event: MessageStart) -> list[bytes]:
+        reply = self._reply
+        self._head = _head(event.id or reply.id, reply.created, event.model or reply.model)
+        return self._role(0)
+
+    def _block_start(self, event: BlockStart) -> list[bytes]:
+        choice, kind = event.choice, event.kind
+        field = _FIELDS.get(kind)
+        if field is not None:
+            self._frames[event.index] = self._frame(choice, b'{"%b":' % field, b"}")
+            return self._role(choice)
+        if kind == "tool_call":
+            number = self._tools.get(choice, 0)
+            self._tools[choice] = number + 1
+            call = {
+                "index": number,
+                "id": event.id or f"call_{event.index}",
+                "type": "function",
+                "function": {"name": event.name or "", "arguments": ""},
+            }
+            self._frames[event.index] = self._frame(
+                choice, b'{"tool_calls":[{"index":%d,"function":{"arguments":' % number, b"}}]}"
+            )
+            return [*self._role(choice), self._chunk(choice, _json({"tool_calls": [call]}))]
+        if kind == "media" and event.name == "audio":
+            self._frames[event.index] = self._frame(choice, b'{"audio":', b"}")
+            return self._role(choice)
+        return []
+
+    def _text(self, event: TextDelta | ThinkingDelta) -> list[bytes]:
+        frame = self._frames.get(event.index)
+        return frame.fill(event.text) if frame is not None else []
+
+    def _tool_input(self, event: ToolInputDelta) -> list[bytes]:
+        frame = self._frames.get(event.index)
+        return frame.fill(event.json) if frame is not None and event.json else []
+
+    def _citation(self, event: CitationDelta) -> list[bytes]:
+        frame = self._frames.get(event.index)
+        if frame is None or event.citation.get("type") != "url_citation":
+            return []
+        return [self._chunk(frame.choice, _json({"annotations": [event.citation]}))]
+
+    def _block_delta(self, event: BlockDelta) -> list[bytes]:
+        frame = self._frames.get(event.index)
+        if frame is None or not frame.before.endswith(b'{"audio":') or not isinstance(event.data, dict):
+            return []
+        return [self._chunk(frame.choice, _json({"audio": event.data}))]
+
+    def _block_stop(self, event: BlockStop) -> list[bytes]:
+        frame = self._frames.pop(event.index, None)
+        if frame is None or frame.written or not frame.before.endswith(b'{"arguments":'):
+            return []
+        # No fragment at all means no arguments; clients parse what they have, and "" is not JSON.
+        return frame.fill("{}")
+
+    def _usage_report(self, event: UsageReport) -> list[bytes]:
+        self._usage = (self._usage or Usage()).merged(event.usage)
+        self._label = event.label
+        return []
+
+    def _finish(self, event: Finish) -> list[bytes]:
+        # vLLM's field for the stop string that was met; clients that do not know it skip it.
+        extra = b"" if event.sequence is None else b',"stop_reason":%b' % _json(event.sequence)
+        return [*self._role(event.choice), self._chunk(event.choice, b"{}", _json(wire_reason(event)) + extra)]
+
+    def _end(self, _event: MessageEnd) -> list[bytes]:
+        return [*self._usage_chunk(), _DONE]
+
+    def _error(self, event: Error) -> list[bytes]:
+        return [*self._usage_chunk(), encode(_json(error_object(event)))]
+
+    # ---- pieces -----------------------------------------------------------------------------------------------
+
+    def _role(self, choice: int) -> list[bytes]:
+        if choice in self._roles:
+            return []
+        self._roles.add(choice)
+        # Null, as OpenAI sends before tool calls: "" would turn the content of an answer without text into "".
+        return [self._chunk(choice, b'{"role":"assistant","content":null}')]
+
+    def _frame(self, choice: int, before: bytes, after: bytes) -> _Frame:
+        return _Frame(
+            b'data: %b[{"index":%d,"delta":%b' % (self._head, choice, before),
+            b'%b,"finish_reason":null}]}\n\n' % after,
+            choice,
+        )
+
+    def _chunk(self, choice: int, delta: bytes, reason: bytes = b"null") -> bytes:
+        return b'data: %b[{"index":%d,"delta":%b,"finish_reason":%b}]}\n\n' % (self._head, choice, delta, reason)
+
+    def _usage_chunk(self) -> list[bytes]:
+        if self._usage is None or not self._reply.include_usage:
+            return []
+        if self._last_seen is not None:
+            self._adopt(self._last_seen)
+        # Figures that nobody knows are null, never 0; the field itself may be null in any chunk.
+        figures = usage_body(self._usage)
+        label = {"usage_label": self._label}
+        return [b'data: %b[],"usage":%b,"tailrace":%b}\n\n' % (self._head, _json(figures), _json(label))]
+
+    def _adopt(self, data: bytes) -> None:
+        """Take id, time and model from a chunk that was passed on as it came."""
+        try:
+            seen = decode_any(data)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            return
+        if isinstance(seen, dict):
+            reply = self._reply
+            name, created, model = seen.get("id"), seen.get("created"), seen.get("model")
+            self._head = _head(
+                name if isinstance(name, str) and name else reply.id,
+                created if isinstance(created, int) and created else reply.created,
+                model if isinstance(model, str) and model else reply.model,
+            )
+
+    _RULES: ClassVar[dict[type[Event], Callable[[ChatEncoder, Any], list[bytes]]]] = {
+        MessageStart: _start,
+        BlockStart: _block_start,
+        TextDelta: _text,
+        ThinkingDelta: _text,
+        ToolInputDelta: _tool_input,
+        CitationDelta: _citation,
+        BlockDelta: _block_delta,
+        BlockStop: _block_stop,
+        UsageReport: _usage_report,
+        Finish: _finish,
+        MessageEnd: _end,
+        Error: _error,
+    }
+
+
+def _head(name: str, created: int, model: str) -> bytes:
+    return b'{"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":' % (
+        _json(name),
+        created,
+        _json(model),
+    )
+
+
+def _line(data: bytes) -> bytes:
+    # Outside of a JSON string a line feed is white space, and inside one it is not allowed.
+    return b"data: %b\n\n" % (data.replace(b"\n", b" ") if b"\n" in data else data)
+
+
+def _noticed(data: bytes) -> bool:
+    """Whether the official clients see that this is an error: they look for a filled ``error`` field."""
+    value = decode_any(data)
+    return isinstance(value, dict) and bool(value.get("error"))

@@ -1,0 +1,62 @@
+"""Errors of this dialect, both ways: one flat object, in a stream and in an HTTP body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tailrace.events import ERROR_STATUS, Ending, Error, ErrorKind
+
+ENDINGS: dict[str, Ending] = {
+    "cancelled": "cancelled",
+    "failed": "failed",
+    "timed_out": "timed_out",
+    "truncated": "truncated",
+    "interrupted": "interrupted",
+}
+"""Endings that an error may have: ``completed`` is not among them, whatever the other side says."""
+
+KINDS: dict[str, ErrorKind] = {kind: kind for kind in ERROR_STATUS}  # type: ignore[misc]
+"""Kinds by their word."""
+
+MAX_BODY = 64 * 1024
+"""Most bytes of an error body that are read: ours are below 2 KiB, a proxy's HTML page below 64."""
+
+MAX_MESSAGE = 2_000
+"""Most characters of a message that is passed on; a longer one is no message but a page."""
+
+decode_any = msgspec.json.Decoder().decode
+"""JSON → whatever it is; raises `msgspec.MsgspecError`, `RecursionError` or `ValueError`."""
+
+
+def error_body(error: Error) -> dict[str, Any]:
+    """Return the object that says ``error``."""
+    return {
+        "message": error.message,
+        "kind": error.kind,
+        "ending": error.ending,
+        "retryable": error.retryable,
+    }
+
+
+def read_error(status: int, body: bytes) -> Error:
+    """Return the error that a relay's HTTP answer says."""
+    try:
+        value = decode_any(body[:MAX_BODY])
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        value = None
+    error = error_from(value, f"the relay answered with status {status}")
+    return msgspec.structs.replace(error, status=status)
+
+
+def error_from(value: Any, otherwise: str) -> Error:
+    """Return the error that ``value`` says, with the message ``otherwise`` where it has none."""
+    said = value if isinstance(value, dict) else {}
+    message, kind, ending, retryable = (said.get(n) for n in ("message", "kind", "ending", "retryable"))
+    return Error(
+        kind=KINDS.get(kind, "upstream") if isinstance(kind, str) else "upstream",
+        message=message[:MAX_MESSAGE] if isinstance(message, str) and message else otherwise,
+        ending=ENDINGS.get(ending, "failed") if isinstance(ending, str) else "failed",
+        retryable=retryable is True,
+    )
