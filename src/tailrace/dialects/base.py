@@ -63,9 +63,17 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """Where a compatible server differs from its dialect: data on the provider, never a name in the decoder.
 
     ``eof_ends``: the server omits the terminal marker, so closing after a finish reason is a complete answer.
+    ``old_max_tokens``: the server knows ``max_tokens`` only, and refuses or ignores ``max_completion_tokens``.
+    ``no_stream_options``: the server refuses ``stream_options``, and sends its usage unasked.
     """
 
     eof_ends: bool = False
+    old_max_tokens: bool = False
+    no_stream_options: bool = False
+
+
+def _as_it_is(body: dict[str, Any], _quirks: Quirks) -> dict[str, Any]:
+    return body
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +105,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     :ivar parse: client JSON → `Request`; raises `BadRequest` naming the field.
     :ivar build: `Request` → provider JSON; raises `BadRequest` for what the provider cannot be asked.
     :ivar forward: client JSON → provider JSON of the same dialect, for the given model: as it came, but streaming.
+    :ivar adapt: provider JSON, as `build` or `forward` made it → the same for a server with these quirks.
     :ivar endpoint: path below the provider's base URL for a model.
     :ivar headers: HTTP headers for the provider, from its key (or None) and the client's own headers (lower case).
     :ivar decoder: a fresh decoder for one answer.
@@ -120,3 +129,4 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     message_body: Callable[[Message, Reply], dict[str, Any]]
     error_body: Callable[[Error], dict[str, Any]]
     read_error: Callable[[int, bytes], Error]
+    adapt: Callable[[dict[str, Any], Quirks], dict[str, Any]] = _as_it_is

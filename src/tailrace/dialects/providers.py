@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import msgspec
 
+from tailrace.dialects.base import Quirks
+
 
 class KnownProvider(msgspec.Struct, frozen=True):
-    """A provider by its usual name: dialect, base URL, and the variable its SDK reads the key from."""
+    """A provider by its usual name: dialect, base URL, the variable its SDK reads the key from, its quirks."""
 
     name: str
     dialect: str
     base_url: str
     key_variable: str
+    quirks: Quirks = Quirks()
 
 
 KNOWN_PROVIDERS: dict[str, KnownProvider] = {
@@ -30,9 +33,23 @@ KNOWN_PROVIDERS: dict[str, KnownProvider] = {
             "https://generativelanguage.googleapis.com/v1beta/openai",
             "GEMINI_API_KEY",
         ),
-        KnownProvider("deepseek", "openai_chat", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+        # Its reference lists only max_tokens; a field that it does not know is ignored, and the limit with it.
+        KnownProvider(
+            "deepseek",
+            "openai_chat",
+            "https://api.deepseek.com/v1",
+            "DEEPSEEK_API_KEY",
+            Quirks(old_max_tokens=True),
+        ),
         KnownProvider("groq", "openai_chat", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-        KnownProvider("mistral", "openai_chat", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+        # It answers 422 to both fields: "Extra inputs are not permitted".
+        KnownProvider(
+            "mistral",
+            "openai_chat",
+            "https://api.mistral.ai/v1",
+            "MISTRAL_API_KEY",
+            Quirks(old_max_tokens=True, no_stream_options=True),
+        ),
         KnownProvider("openrouter", "openai_chat", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
         KnownProvider("xai", "openai_chat", "https://api.x.ai/v1", "XAI_API_KEY"),
     )
