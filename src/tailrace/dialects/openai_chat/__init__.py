@@ -8,7 +8,7 @@ Start reading at: decode.py, then encode.py.
 
 from tailrace.dialects.base import Dialect
 from tailrace.dialects.openai_chat.body import message_body
-from tailrace.dialects.openai_chat.build import build, forward
+from tailrace.dialects.openai_chat.build import adapt, build, forward
 from tailrace.dialects.openai_chat.decode import ChatDecoder
 from tailrace.dialects.openai_chat.encode import ChatEncoder
 from tailrace.dialects.openai_chat.failures import error_object, read_error
@@ -24,6 +24,7 @@ OPENAI_CHAT = Dialect(
     parse=parse,
     build=build,
     forward=forward,
+    adapt=adapt,
     endpoint=endpoint,
     headers=headers,
     decoder=ChatDecoder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tailrace.dialects import fields
-from tailrace.dialects.base import Translation
+from tailrace.dialects.base import Quirks, Translation
 from tailrace.dialects.openai_chat.parts import NAME, build_call, build_part
 from tailrace.events import (
     OpaquePart,
@@ -66,7 +66,8 @@ def build(request: Request) -> Translation:
     """Return the provider's JSON for ``request``; raise `BadRequest` for what it cannot be asked.
 
     The limit is written as ``max_completion_tokens``: OpenAI's reasoning models refuse ``max_tokens``, and Anthropic's
-    clients, who must give a limit, could not reach one of them otherwise.
+    clients, who must give a limit, could not reach one of them otherwise. `adapt` renames it for the servers that
+    only know the older word.
     """
     ignored: list[str] = []
     body: dict[str, Any] = {"model": request.model, "messages": _messages(request, ignored)}
@@ -93,6 +94,16 @@ def build(request: Request) -> Translation:
     body["stream"] = True
     body["stream_options"] = {"include_usage": True}
     return Translation(body, tuple(dict.fromkeys(ignored)))
+
+
+def adapt(body: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
+    """Return ``body`` for a server with ``quirks``."""
+    adapted = dict(body)
+    if quirks.old_max_tokens and "max_completion_tokens" in adapted:
+        adapted["max_tokens"] = adapted.pop("max_completion_tokens")
+    if quirks.no_stream_options:
+        adapted.pop("stream_options", None)
+    return adapted
 
 
 def _extra(extra: dict[str, Any], body: dict[str, Any], ignored: list[str]) -> None:

@@ -103,14 +103,28 @@ MAX_BODY = 64 * 1024
 MAX_MESSAGE = 2_000
 """Most characters of a message that is passed on; what a person reads is shorter."""
 
-_ENDINGS = frozenset({"cancelled", "failed", "timed_out", "truncated", "interrupted"})
-_LABELS = frozenset({"exact", "estimated", "unknown"})
+MAX_RETRY_AFTER = 7 * 24 * 3600
+"""Most seconds that a ``retry_after`` may ask for; a larger number is a mistake."""
+
+ENDINGS: dict[str, Ending] = {
+    "cancelled": "cancelled",
+    "failed": "failed",
+    "timed_out": "timed_out",
+    "truncated": "truncated",
+    "interrupted": "interrupted",
+}
+"""Endings that an error may have: ``completed`` is not among them, whatever the other side says."""
+
+_KINDS: dict[str, ErrorKind] = {str(kind): kind for kind in ERROR_STATUS}  # type: ignore[misc]
+_LABELS: dict[str, UsageLabel] = {"exact": "exact", "estimated": "estimated", "unknown": "unknown"}
 
 
 def error_object(error: Error) -> dict[str, Any]:
     """Return the object that says ``error``: the data of a stream's error event, and an HTTP error's body."""
     kind, default = WORDS[error.kind]
     found = error.data.get("param") if isinstance(error.data, dict) else None
+    marks = {"ending": error.ending, "retryable": error.retryable, "kind": error.kind}
+    optional = {"code": error.code, "status": error.status, "retry_after": error.retry_after}
     return {
         "error": {
             "message": error.message,
@@ -118,7 +132,7 @@ def error_object(error: Error) -> dict[str, Any]:
             "param": found if isinstance(found, str) else None,
             "code": error.code or default,
         },
-        "tailrace": {"ending": error.ending, "retryable": error.retryable, "kind": error.kind},
+        "tailrace": {**marks, **{name: value for name, value in optional.items() if value is not None}},
     }
 
 
@@ -163,24 +177,25 @@ def stream_error(value: dict[str, Any]) -> Error:
 def read_label(extra: Any) -> UsageLabel | None:
     """Return the label that a relay put on its usage figures, or None."""
     label = extra.get("usage_label") if isinstance(extra, dict) else None
-    return label if isinstance(label, str) and label in _LABELS else None  # type: ignore[return-value]
+    return _LABELS.get(label) if isinstance(label, str) else None
 
 
-def _marked(error: Error, extra: Any) -> Error:
-    """Return ``error`` with what a relay's ``tailrace`` field knows better. It can never make a success of it."""
-    if not isinstance(extra, dict):
+def _marked(error: Error, marks: Any) -> Error:
+    """Return ``error`` with what a relay's marks know better. They can never make a success of it."""
+    if not isinstance(marks, dict):
         return error
-    kind, ending, retryable = extra.get("kind"), extra.get("ending"), extra.get("retryable")
+    ending, kind, retryable = marks.get("ending"), marks.get("kind"), marks.get("retryable")
+    code, status, after = marks.get("code"), marks.get("status"), marks.get("retry_after")
     return msgspec.structs.replace(
         error,
-        kind=kind if isinstance(kind, str) and kind in ERROR_STATUS else error.kind,
-        ending=_ending(ending) or error.ending,
+        ending=ENDINGS.get(ending, error.ending) if isinstance(ending, str) else error.ending,
+        kind=_KINDS.get(kind, error.kind) if isinstance(kind, str) else error.kind,
         retryable=retryable if isinstance(retryable, bool) else error.retryable,
+        # Without a word of the provider's own, the one in the error object is ours.
+        code=code if isinstance(code, str) else None,
+        status=_status(status) or error.status,
+        retry_after=after if isinstance(after, int | float) and 0 <= after <= MAX_RETRY_AFTER else None,
     )
-
-
-def _ending(value: Any) -> Ending | None:
-    return value if isinstance(value, str) and value in _ENDINGS else None  # type: ignore[return-value]
 
 
 def _find(value: Any) -> tuple[dict[str, Any], str]:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tailrace.dialects import fields
-from tailrace.dialects.openai_chat.build import build, forward
 from tailrace.dialects.openai_chat.parts import read_arguments, read_call, read_content, read_texts
 from tailrace.events import (
     OutputSchema,
@@ -27,8 +26,6 @@ from tailrace.events import (
     ToolResultPart,
     Turn,
 )
-
-__all__ = ["build", "endpoint", "forward", "headers", "parse"]
 
 EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 """Values of ``reasoning_effort``."""
