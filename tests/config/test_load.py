@@ -6,7 +6,7 @@ import pytest
 
 from tailrace.config import Settings, load
 from tailrace.config.load import MAX_CONFIG
-from tailrace.engine.spec import Deadlines, Limits, Policy, RouteSpec, Secret, Target
+from tailrace.engine import Deadlines, Limits, Policy, RouteSpec, Secret, Target
 from tailrace.errors import ConfigError
 from tests.config.reading import problems, read
 

@@ -2,11 +2,11 @@
 
 Knows: the configuration file, the variables over it, where keys are kept, what is wrong with them and on which line.
 Does not know: sockets, requests, what is done with the settings.
-May import: dialects, the engine's plain values, errors; pydantic.
+May import: server, engine, dialects, events, errors; pydantic.
 Start reading at: settings.py, then load.py.
 """
 
 from tailrace.config.load import load, parse, schema
-from tailrace.config.settings import Logging, Server, Settings
+from tailrace.config.settings import Logging, Settings
 
-__all__ = ["Logging", "Server", "Settings", "load", "parse", "schema"]
+__all__ = ["Logging", "Settings", "load", "parse", "schema"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tailrace.dialects import KNOWN_PROVIDERS
-from tailrace.engine.spec import ProviderSpec
+from tailrace.engine import ProviderSpec
 
 LOCAL = ProviderSpec(name="local", dialect="openai_chat", models=("smollm2-135m",), local=True)
 """The model in this process: what answers when nobody has a key. Who starts the server brings its upstream."""

@@ -17,11 +17,12 @@ from tailrace.config import environment, known
 from tailrace.config.lines import line_of, positions
 from tailrace.config.problems import closest, fields, from_pydantic, together
 from tailrace.config.secrets import MAX_FILE, Read
-from tailrace.config.settings import Logging, Server, Settings
+from tailrace.config.settings import Logging, Settings
 from tailrace.config.tables import Document, ProviderTable, RouteTable, Surroundings
 from tailrace.dialects import Quirks
-from tailrace.engine.spec import Deadlines, Limits, Policy, ProviderSpec, RouteSpec
+from tailrace.engine import Deadlines, Limits, Policy, ProviderSpec, RouteSpec
 from tailrace.errors import ConfigError
+from tailrace.server import ServerSpec
 
 MAX_CONFIG = 1024 * 1024
 """Most bytes of a configuration file: a thousand routes are 100 KiB."""
@@ -173,7 +174,7 @@ def _settings(document: Document, source: str) -> Settings:
     providers = {name: _provider(name, table) for name, table in document.providers.items()}
     return Settings(
         source=source,
-        server=Server(
+        server=ServerSpec(
             host=server.host.strip("[]"),
             port=server.port,
             keys=server.keys,

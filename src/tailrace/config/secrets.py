@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from tailrace.engine.spec import Secret
+from tailrace.engine import Secret
 
 Read = Callable[[str], str]
 """Reads a secret's file by the path the reference gives; raises ``OSError`` or ``ValueError``."""

@@ -25,9 +25,10 @@ from pydantic import (
 )
 
 from tailrace.config.secrets import PATTERN, Read, is_reference, is_sensitive_header, resolve
-from tailrace.config.settings import LogFormat, Logging, LogLevel, Server
+from tailrace.config.settings import LogFormat, Logging, LogLevel
 from tailrace.dialects import DIALECTS, Quirks
-from tailrace.engine.spec import Deadlines, Limits, OnDisconnect, Policy, Secret, Target
+from tailrace.engine import Deadlines, Limits, OnDisconnect, Policy, Secret, Target
+from tailrace.server import ServerSpec
 
 
 class Surroundings(NamedTuple):
@@ -141,12 +142,12 @@ class Table(BaseModel):
 class ServerTable(Table):
     """``[server]``"""
 
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=Server().port, description="0 takes any free port.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=ServerSpec().port, description="0 takes any free port.")
     keys: Annotated[tuple[SecretReference, ...], BeforeValidator(_list)] = Field(
         default=(), description="Keys that clients must show, each as env:NAME or file:PATH."
     )
     host: Host = Field(
-        default=Server().host,
+        default=ServerSpec().host,
         description="Address to listen on. Beyond this machine only with keys.",
         validate_default=True,
     )
@@ -157,7 +158,7 @@ class ServerTable(Table):
         default=(), description="Origins of web pages that may call."
     )
     shutdown_grace: Seconds = Field(
-        default=Server().shutdown_grace, description="Seconds that running answers get to finish at shutdown."
+        default=ServerSpec().shutdown_grace, description="Seconds that running answers get to finish at shutdown."
     )
 
     @field_validator("host")
