@@ -1,0 +1,32 @@
+"""A whole answer, for a client that does not stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tailrace.dialects.anthropic.blocks import write_block
+from tailrace.dialects.anthropic.names import stop_word
+from tailrace.dialects.anthropic.usage import write_marks, write_usage
+from tailrace.dialects.base import Reply
+from tailrace.events import Finish, Message, RefusalBlock
+
+
+def message_body(message: Message, reply: Reply) -> dict[str, Any]:
+    """Return ``message`` as the API's Message object; what it cannot say is left out, as in a stream."""
+    usage, placeholders = write_usage(message.usage, "input_tokens", "output_tokens")
+    blocks = [block for block in message.blocks if not block.choice]
+    written = [write_block(block, f"toolu_{reply.id}_{number}") for number, block in enumerate(blocks)]
+    reason = None if message.stop_reason is None else stop_word(Finish(message.stop_reason))
+    if reason in {"end_turn", "other"} and any(isinstance(block, RefusalBlock) for block in blocks):
+        reason = "refusal"
+    return {
+        "id": message.id or reply.id,
+        "type": "message",
+        "role": "assistant",
+        "model": message.model or reply.model,
+        "content": [block for block in written if block is not None],
+        "stop_reason": reason,
+        "stop_sequence": message.stop_sequence,
+        "usage": usage,
+        **write_marks(message.usage_label, placeholders),
+    }
