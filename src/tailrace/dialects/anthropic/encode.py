@@ -10,13 +10,13 @@ dialect's own, citations of another dialect, and signatures on anything but thin
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from tailrace.dialects.anthropic.blocks import is_citation, write_start
 from tailrace.dialects.anthropic.failures import error_body
 from tailrace.dialects.anthropic.names import NAME, stop_word
 from tailrace.dialects.anthropic.usage import write_marks, write_usage
-from tailrace.dialects.anthropic.wire import to_json
+from tailrace.dialects.anthropic.wire import EVENT_TYPES, to_json
 from tailrace.dialects.base import Received, Reply
 from tailrace.events import (
     BlockDelta,
@@ -40,6 +40,25 @@ from tailrace.events import (
     UsageReport,
 )
 from tailrace.sse import encode as frame
+
+_HEADS: dict[str, bytes] = {kind: frame(b"", event=kind).removesuffix(b"\n\n") for kind in EVENT_TYPES}
+"""What stands on the wire before the data of an event, by its type."""
+
+_TAIL = b"\n\n"
+"""What stands after it."""
+
+
+class _Place(NamedTuple):
+    """An open block on the wire; ``head`` is what stands before each of its deltas."""
+
+    position: int
+    kind: BlockKind
+    head: bytes
+
+
+def _place(index: int, kind: BlockKind) -> _Place:
+    head = _HEADS["content_block_delta"] + b'{"type":"content_block_delta","index":%d,"delta":' % index
+    return _Place(index, kind, head)
 
 
 class AnthropicEncoder:
@@ -68,7 +87,7 @@ class AnthropicEncoder:
         self._started = False
         self._ended = False
         self._next = 0
-        self._open: dict[int, tuple[int, BlockKind]] = {}  # event index → index on the wire; left out: absent
+        self._open: dict[int, _Place] = {}  # by the events' index; a block that is left out is not here
         self._refused = False
         self._finish: Finish | None = None
         self._finish_said = False
@@ -92,7 +111,9 @@ class AnthropicEncoder:
             if note is not None:
                 note(self, event)
         # A line end in JSON stands between its tokens, where a space says the same.
-        return [frame(raw.data.replace(b"\n", b" "), event=raw.type)]
+        data = raw.data.replace(b"\n", b" ")
+        head = _HEADS.get(raw.type)
+        return [frame(data, event=raw.type) if head is None else head + data + _TAIL]
 
     # ---- what was sent verbatim --------------------------------------------------------------------------------
 
@@ -100,7 +121,7 @@ class AnthropicEncoder:
         self._started = True
 
     def _note_block_start(self, event: BlockStart) -> None:
-        self._open[event.index] = (event.index, event.kind)
+        self._open[event.index] = _place(event.index, event.kind)
         self._next = event.index + 1
 
     def _note_block_stop(self, event: BlockStop) -> None:
@@ -140,43 +161,40 @@ class AnthropicEncoder:
             return []
         index = self._next
         self._next += 1
-        self._open[event.index] = (index, event.kind)
+        self._open[event.index] = _place(index, event.kind)
         self._refused = self._refused or event.kind == "refusal"
         return [_frame("content_block_start", index=index, content_block=block)]
 
     def _text(self, event: TextDelta) -> list[bytes]:
-        return self._delta(event.index, b'{"type":"text_delta","text":%b}', event.text)
+        return self._delta(event.index, b'{"type":"text_delta","text":', event.text)
 
     def _thinking(self, event: ThinkingDelta) -> list[bytes]:
-        return self._delta(event.index, b'{"type":"thinking_delta","thinking":%b}', event.text)
+        return self._delta(event.index, b'{"type":"thinking_delta","thinking":', event.text)
 
     def _tool_input(self, event: ToolInputDelta) -> list[bytes]:
-        return self._delta(event.index, b'{"type":"input_json_delta","partial_json":%b}', event.json)
+        return self._delta(event.index, b'{"type":"input_json_delta","partial_json":', event.json)
 
     def _signature(self, event: SignatureDelta) -> list[bytes]:
         place = self._open.get(event.index)
-        if place is None or place[1] != "thinking":
+        if place is None or place.kind != "thinking":
             return []
-        return self._delta(event.index, b'{"type":"signature_delta","signature":%b}', event.signature)
+        return self._delta(event.index, b'{"type":"signature_delta","signature":', event.signature)
 
     def _citation(self, event: CitationDelta) -> list[bytes]:
         if not is_citation(event.citation):
             return []
-        return self._delta(event.index, b'{"type":"citations_delta","citation":%b}', event.citation)
+        return self._delta(event.index, b'{"type":"citations_delta","citation":', event.citation)
 
     def _block_delta(self, event: BlockDelta) -> list[bytes]:
-        return self._delta(event.index, b"%b", event.data) if event.dialect == NAME else []
+        return self._delta(event.index, b"", event.data, b"") if event.dialect == NAME else []
 
-    def _delta(self, index: int, shape: bytes, value: Any) -> list[bytes]:
+    def _delta(self, index: int, before: bytes, value: Any, after: bytes = b"}") -> list[bytes]:
         place = self._open.get(index)
-        if place is None:
-            return []
-        data = b'{"type":"content_block_delta","index":%d,"delta":%b}' % (place[0], shape % to_json(value))
-        return [frame(data, event="content_block_delta")]
+        return [] if place is None else [place.head + before + to_json(value) + after + b"}" + _TAIL]
 
     def _block_stop(self, event: BlockStop) -> list[bytes]:
         place = self._open.pop(event.index, None)
-        return [] if place is None else [_frame("content_block_stop", index=place[0])]
+        return [] if place is None else [_frame("content_block_stop", index=place.position)]
 
     def _usage_report(self, event: UsageReport) -> list[bytes]:
         self._note_usage(event)
@@ -212,10 +230,10 @@ class AnthropicEncoder:
     def _error(self, event: Error) -> list[bytes]:
         self._ended = True
         frames = [
-            _frame("content_block_stop", index=index)
-            for index, kind in self._open.values()
+            _frame("content_block_stop", index=place.position)
+            for place in self._open.values()
             # A stopped call is a complete call, and without any input it is one with input {}: clients run it.
-            if kind != "tool_call"
+            if place.kind != "tool_call"
         ]
         if self._started and not self._usage_said:
             # Without a stop reason it is no success, and every SDK raises at the error that follows.
