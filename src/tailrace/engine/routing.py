@@ -54,7 +54,7 @@ class Router:
 
     def _of_dialect(self, model: str, dialect: str) -> Target | None:
         speaking = [spec for spec in self.providers.values() if spec.dialect == dialect and _answers_to(spec, model)]
-        return Target(speaking[0].name, model) if len(speaking) == 1 and model else None
+        return Target(speaking[0].name, model) if len(speaking) == 1 and "/" not in model else None
 
     def _unknown(self, model: str) -> str:
         known = [*self.names(), *(f"{name}/…" for name, spec in self.providers.items() if not _closed(spec))]

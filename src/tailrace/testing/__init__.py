@@ -7,5 +7,6 @@ Start reading at: chunking.py.
 """
 
 from tailrace.testing.chunking import bytewise, splits, with_tail
+from tailrace.testing.serving import serving
 
-__all__ = ["bytewise", "splits", "with_tail"]
+__all__ = ["bytewise", "serving", "splits", "with_tail"]

@@ -1,0 +1,45 @@
+# Two commands matter: `make demo` runs the main job, `make test` proves it. Both start from nothing.
+SHELL := /bin/bash
+PY    := .venv/bin/python
+
+.PHONY: demo test check fix bench docs page fuzz clean help
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  \t/' | expand -t 12
+
+demo: .setup/demo .setup/page ## install, stream a first real answer here, then serve the page
+	.venv/bin/tailrace demo
+
+test: .setup/dev .setup/page .setup/system ## everything: Python, TypeScript, real SDKs, one browser
+	scripts/test
+
+check: .setup/dev .setup/npm ## format, lint, types, architecture, generated docs
+	scripts/check
+
+fix: .setup/dev .setup/npm ## rewrite what can be rewritten
+	scripts/fix
+
+bench: .setup/dev ## measure, rivals in the same run
+	scripts/bench
+
+docs: .setup/dev ## regenerate the generated parts of docs/ and README.md
+	$(PY) scripts/generate_docs.py
+
+page: .setup/page ## build the chat page into the package
+
+clean: ## forget everything that was installed or built
+	rm -rf .venv .setup node_modules packages/*/node_modules ui/node_modules tests/js/node_modules src/tailrace/server/page
+
+# Each step leaves a stamp in .setup/, made again when what it was made from changes.
+.setup/venv: pyproject.toml
+	scripts/setup venv
+.setup/demo: .setup/venv
+	scripts/setup demo
+.setup/dev: .setup/demo
+	scripts/setup dev
+.setup/npm: package.json package-lock.json
+	scripts/setup npm
+.setup/page: .setup/npm $(shell find ui packages/client-js -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+	scripts/setup page
+.setup/system:
+	scripts/setup system
