@@ -1,0 +1,104 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+from tailrace.client.aio.link import Link, run
+from tailrace.client.aio.stream import AsyncStream
+from tailrace.client.base import BaseClient, Model
+from tailrace.client.border import LIMITS
+from tailrace.client.commands import Steps
+from tailrace.client.request import Messages
+from tailrace.client.session import Session
+from tailrace.client.timeouts import Timeout
+from tailrace.events import Message
+
+T = TypeVar("T")
+
+
+class AsyncClient(BaseClient[httpx2.AsyncClient]):
+    """Asks a Tailrace server, or a provider, from an asyncio event loop; as `tailrace.Client`."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def stream(
+        self,
+        *,
+        model: str,
+        messages: Messages,
+        system: str | Sequence[Mapping[str, Any]] | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        timeout: Timeout | None = None,
+        **extra: Any,
+    ) -> AsyncStream:
+        """As `tailrace.Client.stream`; the request is made when the stream is entered."""
+        session = self._asking(
+            timeout,
+            model=model,
+            messages=messages,
+            system=system,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            tools=tools,
+            extra=extra,
+        )
+        return self._stream(session)
+
+    async def create(self, *, model: str, messages: Messages, **options: Any) -> Message:
+        """As `tailrace.Client.create`."""
+        async with self.stream(model=model, messages=messages, **options) as stream:
+            return await stream.get_final_message()
+
+    def resume(self, stream_id: str, after: int = 0, *, timeout: Timeout | None = None) -> AsyncStream:
+        """As `tailrace.Client.resume`."""
+        return self._stream(self._resuming(stream_id, after, timeout))
+
+    async def models(self) -> list[Model]:
+        """As `tailrace.Client.models`."""
+        return await self._run(self._models_steps())
+
+    async def streams(self) -> list[dict[str, Any]]:
+        """As `tailrace.Client.streams`."""
+        return await self._run(self._streams_steps())
+
+    async def stop(self, stream_id: str) -> dict[str, Any]:
+        """As `tailrace.Client.stop`."""
+        return await self._run(self._stop_steps(stream_id))
+
+    async def get_message(self, stream_id: str) -> Message:
+        """As `tailrace.Client.get_message`."""
+        return await self._run(self._message_steps(stream_id))
+
+    async def close(self) -> None:
+        """As `tailrace.Client.close`."""
+        if self._http is not None and self._owns_http:
+            http, self._http = self._http, None
+            await http.aclose()
+
+    def _stream(self, session: Session) -> AsyncStream:
+        async def stop_remote() -> dict[str, Any]:
+            return await self.stop(session.stream_id or "")
+
+        return AsyncStream(session, self._link(stop_remote), stop_remote)
+
+    def _link(self, stop_remote: Any = None) -> Link:
+        if self._http is None:
+            # A proxy cannot reach this machine's loopback for us, whatever the environment says.
+            self._http = httpx2.AsyncClient(limits=LIMITS, trust_env=not self._endpoint.loopback)
+        return Link(self._http, self._endpoint.name, stop_remote)
+
+    async def _run(self, steps: Steps[T]) -> T:
+        return await run(steps, self._link())

@@ -1,0 +1,101 @@
+"""One answer, for asynchronous callers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from tailrace.client.aio.link import Link
+from tailrace.client.base import BaseStream
+from tailrace.client.commands import Deliver
+from tailrace.client.session import Session
+from tailrace.events import Event, Message
+
+
+class AsyncStream(BaseStream):
+    """One answer while it is being written; as `tailrace.Stream`, with ``async`` and ``await``."""
+
+    def __init__(self, session: Session, link: Link, stop_remote: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__(session)
+        self._link = link
+        self._stop_remote = stop_remote
+        self._at_close: Callable[[], Awaitable[None]] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        await self.open()
+        while (command := self._command) is not None:
+            self._advance(await self._link.perform(command))
+            if isinstance(self._command, Deliver):
+                return self._command.event
+        raise self._end() or StopAsyncIteration
+
+    async def open(self) -> None:
+        """As `tailrace.Stream.open`."""
+        try:
+            while (command := self._opening()) is not None:
+                self._advance(await self._link.perform(command))
+        except BaseException:
+            await self.close()
+            raise
+
+    @property
+    async def text_stream(self) -> AsyncIterator[str]:
+        """The pieces of the answer's text; together they are `Message.text`."""
+        async for event in self:
+            text = self._session.answer.text_of(event)
+            if text is not None:
+                yield text
+
+    async def get_final_message(self) -> Message:
+        """As `tailrace.Stream.get_final_message`."""
+        async for _ in self:
+            pass
+        error = self._session.answer.exception(self.stream_id)
+        if error is not None:
+            raise error
+        return self.message
+
+    async def get_final_text(self) -> str:
+        """As `tailrace.Stream.get_final_text`."""
+        return (await self.get_final_message()).text
+
+    async def stop(self) -> None:
+        """End the answer now; what came is kept. May be called again, and from any task of the same loop.
+
+        As `tailrace.Stream.stop`.
+        """
+        session = self._session
+        session.stop_wanted = True
+        if session.answer.ending is not None or session.stop_sent:
+            return
+        if session.resumable:
+            await self._stop_remote()
+            session.stop_sent = True
+        elif self._link.busy:
+            self._link.wake()
+        else:
+            await self._link.close()
+
+    def also_close(self, close: Callable[[], Awaitable[None]]) -> None:
+        """As `tailrace.Stream.also_close`."""
+        self._at_close = close
+
+    async def close(self) -> None:
+        """Close the connection; nothing more is read. May be called again."""
+        await self._link.close()
+        self._session.left()
+        if self._at_close is not None:
+            await self._at_close()

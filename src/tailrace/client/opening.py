@@ -1,0 +1,55 @@
+"""How a session begins, and the two requests it can make: ask for an answer, or read a relay's stream on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tailrace.client.commands import Send
+from tailrace.client.endpoint import Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a session is for.
+
+    With ``path`` and ``content``: a request to be answered. With ``stream_id``: a relay's stream to be read; events
+    up to number ``after`` are taken into the message but not handed out again. ``ignored`` are the fields that the
+    provider was not told, because its dialect has no word for them.
+    """
+
+    path: str = ""
+    content: bytes | None = None
+    stream_id: str | None = None
+    after: int = 0
+    ignored: tuple[str, ...] = ()
+    request_id: str = ""
+
+
+def ask(opening: Opening, endpoint: Endpoint, *, connect: float | None, read: float | None) -> Send:
+    """Return the request for an answer."""
+    more = {"content_type": "application/json", "accept": "text/event-stream"}
+    if endpoint.relay:
+        # A repeated request joins the first one's stream: one answer, one bill.
+        more["idempotency_key"] = opening.request_id
+    return Send(
+        method="POST",
+        url=endpoint.url(opening.path),
+        headers=endpoint.headers(**more),
+        connect=connect,
+        read=read,
+        content=opening.content,
+    )
+
+
+def attach(stream_id: str, endpoint: Endpoint, *, position: int, connect: float | None, read: float | None) -> Send:
+    """Return the request for what a relay's stream has after frame ``position``."""
+    more = {"accept": "text/event-stream"}
+    if position:
+        more["last_event_id"] = str(position)
+    return Send(
+        method="GET",
+        url=endpoint.url(f"/streams/{stream_id}"),
+        headers=endpoint.headers(**more),
+        connect=connect,
+        read=read,
+    )

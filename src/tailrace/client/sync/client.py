@@ -1,0 +1,112 @@
+"""The synchronous client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+from tailrace.client.base import BaseClient, Model
+from tailrace.client.border import LIMITS
+from tailrace.client.commands import Steps
+from tailrace.client.request import Messages
+from tailrace.client.session import Session
+from tailrace.client.sync.link import Link, run
+from tailrace.client.sync.stream import Stream
+from tailrace.client.sync.watchdog import Watchdog
+from tailrace.client.timeouts import Timeout
+from tailrace.events import Message
+
+T = TypeVar("T")
+
+
+class Client(BaseClient[httpx2.Client]):
+    """Asks a Tailrace server, or a provider; arguments as in `BaseClient`.
+
+    A client may be shared by threads; each stream belongs to one. Used as a context manager, or closed by `close`.
+    """
+
+    _watchdog: Watchdog | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def stream(
+        self,
+        *,
+        model: str,
+        messages: Messages,
+        system: str | Sequence[Mapping[str, Any]] | None = None,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        timeout: Timeout | None = None,
+        **extra: Any,
+    ) -> Stream:
+        """Return the answer as a stream; the request is made when it is entered. ``extra`` are further fields."""
+        session = self._asking(
+            timeout,
+            model=model,
+            messages=messages,
+            system=system,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            tools=tools,
+            extra=extra,
+        )
+        return self._stream(session)
+
+    def create(self, *, model: str, messages: Messages, **options: Any) -> Message:
+        """Return the whole answer; arguments and exceptions as for `stream` and `Stream.get_final_message`."""
+        with self.stream(model=model, messages=messages, **options) as stream:
+            return stream.get_final_message()
+
+    def resume(self, stream_id: str, after: int = 0, *, timeout: Timeout | None = None) -> Stream:
+        """Return a relay's stream; its events after number ``after`` are handed out, `Stream.message` is whole."""
+        return self._stream(self._resuming(stream_id, after, timeout))
+
+    def models(self) -> list[Model]:
+        """Return the models that can be asked."""
+        return self._run(self._models_steps())
+
+    def streams(self) -> list[dict[str, Any]]:
+        """Return the relay's description of each of the caller's streams, newest first."""
+        return self._run(self._streams_steps())
+
+    def stop(self, stream_id: str) -> dict[str, Any]:
+        """Stop a relay's stream; return its description. Raises `StatusError` 404 when there is none of that id."""
+        return self._run(self._stop_steps(stream_id))
+
+    def get_message(self, stream_id: str) -> Message:
+        """Return the message of a relay's stream so far; raises `NotFound` when only its frames are kept."""
+        return self._run(self._message_steps(stream_id))
+
+    def close(self) -> None:
+        """Close the idle connections, and with them whatever stream is still open."""
+        if self._http is not None and self._owns_http:
+            self._http.close()
+            self._http = None
+
+    def _stream(self, session: Session) -> Stream:
+        def stop_remote() -> dict[str, Any]:
+            return self.stop(session.stream_id or "")
+
+        return Stream(session, self._link(stop_remote), stop_remote)
+
+    def _link(self, stop_remote: Any = None) -> Link:
+        if self._http is None:
+            # A proxy cannot reach this machine's loopback for us, whatever the environment says.
+            self._http = httpx2.Client(limits=LIMITS, trust_env=not self._endpoint.loopback)
+        if self._watchdog is None:
+            self._watchdog = Watchdog()
+        return Link(self._http, self._endpoint.name, self._watchdog, stop_remote)
+
+    def _run(self, steps: Steps[T]) -> T:
+        return run(steps, self._link())

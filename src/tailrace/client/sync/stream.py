@@ -1,0 +1,117 @@
+"""One answer, for synchronous callers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from tailrace.client.base import BaseStream
+from tailrace.client.commands import Deliver
+from tailrace.client.session import Session
+from tailrace.client.sync.link import Link
+from tailrace.events import Event, Message
+
+
+class Stream(BaseStream):
+    """One answer while it is being written; iterating gives its events.
+
+    The last event is a `tailrace.MessageEnd` or a `tailrace.Error`. After an `Error` iterating raises the
+    `tailrace.StreamError` that says it, so that a loop which ends was given the whole answer; only an answer that
+    this stream's own `stop` cancelled just ends.
+
+    Entering (or taking the first event) makes the request, and raises `StatusError`, `ConnectError` or
+    `ProviderTimeout` when no answer begins. Leaving closes the connection: straight at a provider that cancels the
+    answer, a relay goes on as its route says.
+    """
+
+    def __init__(self, session: Session, link: Link, stop_remote: Callable[[], Any]) -> None:
+        super().__init__(session)
+        self._link = link
+        self._stop_remote = stop_remote
+        self._at_close: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        self.open()
+        while (command := self._command) is not None:
+            self._advance(self._link.perform(command))
+            if isinstance(self._command, Deliver):
+                return self._command.event
+        raise self._end() or StopIteration
+
+    def open(self) -> None:
+        """Make the request and wait for the answer to begin; does nothing when it has."""
+        try:
+            while (command := self._opening()) is not None:
+                self._advance(self._link.perform(command))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def text_stream(self) -> Iterator[str]:
+        """The pieces of the answer's text; together they are `Message.text`."""
+        for event in self:
+            text = self._session.answer.text_of(event)
+            if text is not None:
+                yield text
+
+    def get_final_message(self) -> Message:
+        """Read to the end and return the message; raises the `StreamError` of an ending that is not ``completed``."""
+        for _ in self:
+            pass
+        error = self._session.answer.exception(self.stream_id)
+        if error is not None:
+            raise error
+        return self.message
+
+    def get_final_text(self) -> str:
+        """Read to the end and return the text; raises as `get_final_message` does."""
+        return self.get_final_message().text
+
+    def stop(self) -> None:
+        """End the answer now; what came is kept. May be called again, from any thread, and from a signal handler.
+
+        A relay is asked to stop, and iterating goes on to the final usage. At a provider the connection is closed
+        (while the request still waits for its answer to begin: as soon as that begins). Raises what
+        `tailrace.Client.stop` raises when the relay cannot be asked.
+        """
+        session = self._session
+        session.stop_wanted = True
+        if session.answer.ending is not None or session.stop_sent:
+            return
+        if self._link.reader == threading.get_ident():
+            # A signal handler: the interrupted command may hold locks that a request needs, so the request is left
+            # to the command loop, and only the wait is cut short.
+            self._link.wake()
+        elif session.resumable:
+            self._stop_remote()
+            session.stop_sent = True
+        else:
+            self._link.wake()
+            if self._link.reader is None:
+                self._link.close()
+
+    def also_close(self, close: Callable[[], None]) -> None:
+        """Call ``close`` when this stream is closed: for a client that serves nothing else."""
+        self._at_close = close
+
+    def close(self) -> None:
+        """Close the connection; nothing more is read. May be called again."""
+        self._link.close()
+        self._session.left()
+        if self._at_close is not None:
+            self._at_close()
