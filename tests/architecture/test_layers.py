@@ -46,7 +46,7 @@ PACKAGES: dict[str, set[str]] = {
     "engine": {"msgspec", "aiohttp", "structlog"},
     "server": {"msgspec", "starlette", "uvicorn", "structlog"},
     "client": {"msgspec", "httpx2"},
-    "config": {"msgspec", "pydantic", "pydantic_settings"},
+    "config": {"msgspec", "pydantic", "pydantic_core", "pydantic_settings"},
     "simulator": {"msgspec", "httptools", "structlog"},
     "demo": {"msgspec", "xllamacpp"},
     "cli": {"msgspec", "typer", "click", "rich", "structlog", "anyio"},
@@ -59,7 +59,7 @@ PURE = ["errors.py", "sse", "events", "partial_json", "dialects"] + [
 ]
 IMPURE = {
     "asyncio", "socket", "ssl", "time", "random", "secrets", "threading", "os", "logging", "subprocess",
-    "datetime", "selectors", "multiprocessing", "signal", "pathlib", "io", "sys",
+    "datetime", "selectors", "multiprocessing", "signal", "pathlib", "io",
 }  # fmt: skip
 """Standard modules that a pure file may not touch."""
 
