@@ -120,6 +120,8 @@ class Connection(asyncio.Protocol):
                 request = self._waiting.popleft()
                 self._keep_alive, self._chunked = request.keep_alive, request.version != "1.0"
                 await self._app.respond(self, request)
+        except Exception as error:  # noqa: BLE001 (a mistake of ours: told to the loop's owner now, not when collected)
+            asyncio.get_running_loop().call_exception_handler({"message": "the simulator failed", "exception": error})
         finally:
             self.task = None
 

@@ -120,15 +120,23 @@ FAULTS: dict[str, FaultKind] = {
 _ORDER = {name: number for number, name in enumerate(FAULTS)}
 
 
+def checked(fault: Fault) -> Fault:
+    """Return ``fault`` with its number filled in; raise `BadRequest` where its name, number or argument is wrong."""
+    if fault.name not in FAULTS:
+        raise BadRequest(f"no fault {fault.name!r}; known: {', '.join(FAULTS)}", param="model")
+    return FAULTS[fault.name].check(fault)
+
+
 def _sorted(faults: Iterable[Fault]) -> list[tuple[FaultKind, Fault]]:
-    return [(FAULTS[fault.name], fault) for fault in sorted(faults, key=lambda fault: _ORDER[fault.name])]
+    good = sorted(map(checked, faults), key=lambda fault: _ORDER[fault.name])
+    return [(FAULTS[fault.name], fault) for fault in good]
 
 
 def faulty_steps(steps: Iterator[Step], scenario: Scenario) -> Iterator[Step]:
     """Return ``steps`` with the scenario's faults of speech."""
     for kind, fault in _sorted(scenario.faults):
         if kind.steps:
-            steps = kind.steps(steps, kind.check(fault))
+            steps = kind.steps(steps, fault)
     return steps
 
 
@@ -138,5 +146,5 @@ def faulty_actions(
     """Return ``actions`` with the scenario's faults of the wire."""
     for kind, fault in _sorted(scenario.faults):
         if kind.actions and (stream or not kind.stream_only):
-            actions = kind.actions(actions, kind.check(fault), dialect)
+            actions = kind.actions(actions, fault, dialect)
     return actions

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from tailrace.errors import BadRequest, NotFound
-from tailrace.simulator.faults import FAULTS, MAX_SECONDS
+from tailrace.simulator.faults import MAX_SECONDS, checked
 from tailrace.simulator.scenario import Fault, Scenario
 from tailrace.simulator.shapes import SHAPES
 
@@ -77,13 +77,18 @@ def parse(model: str, base: Scenario | None = None, *, any_model: bool = False) 
     return msgspec.structs.replace(base or Scenario(), **changes)
 
 
+def check(scenario: Scenario) -> Scenario:
+    """Return ``scenario``; raise `BadRequest` where its shape or a fault is none that is known."""
+    if scenario.shape not in SHAPES:
+        raise BadRequest(f"no shape {scenario.shape!r}; known: {', '.join(SHAPES)}", param="model")
+    return msgspec.structs.replace(scenario, faults=tuple(map(checked, scenario.faults)))
+
+
 def _fault(text: str) -> Fault:
     what, colon, argument = text.partition(":")
     name, mark, number = what.replace("=", "@", 1).partition("@")
-    if name not in FAULTS:
-        raise BadRequest(f"no fault {name!r}; known: {', '.join(FAULTS)}", param="model")
     at = _whole(f"fault={name}", number) if mark else None
-    return FAULTS[name].check(Fault(name, at, argument if colon else None))
+    return checked(Fault(name, at, argument if colon else None))
 
 
 def _whole(key: str, text: str) -> int:

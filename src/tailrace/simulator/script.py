@@ -33,8 +33,9 @@ class Step(NamedTuple):
 def script(scenario: Scenario) -> Iterator[Step]:
     """Yield the answer's steps, without its faults; the same scenario always yields the same."""
     rng = Random(scenario.seed)  # noqa: S311 (nothing secret: a repeatable sequence is what is wanted)
-    yield Step(scenario.ttft, MessageStart(answer_id(scenario), scenario.name))
-    yield Step(0.0, UsageReport(Usage(input_tokens=INPUT_TOKENS, output_tokens=0)))
+    # Before the start, so that a dialect whose start bears the prompt's tokens can write them there.
+    yield Step(scenario.ttft, UsageReport(Usage(input_tokens=INPUT_TOKENS, output_tokens=min(1, scenario.tokens))))
+    yield Step(0.0, MessageStart(answer_id(scenario), scenario.name))
     gap = 1 / scenario.rate if scenario.rate else 0.0
     tokens = 0
     for event in SHAPES[scenario.shape](rng, scenario):

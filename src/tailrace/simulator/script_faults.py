@@ -44,9 +44,15 @@ def pings(steps: Iterator[Step], fault: Fault) -> Iterator[Step]:
 
 
 def error(steps: Iterator[Step], fault: Fault) -> Iterator[Step]:
-    """Say ``at`` steps, then an error of the kind ``argument``, and nothing more."""
-    for number, step in enumerate(steps):
-        if number == fault.at:
-            yield Step(0.0, failure(fault.argument or "overloaded"))
+    """Say ``at`` events, then an error of the kind ``argument``, and nothing more.
+
+    Usage reports are not counted: no dialect has a wire event for one alone.
+    """
+    said = 0
+    for step in steps:
+        counts = not isinstance(step.event, UsageReport)
+        if counts and said == fault.at:
+            yield Step(step.delay, failure(fault.argument or "overloaded"))
             return
+        said += counts
         yield step

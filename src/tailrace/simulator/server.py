@@ -14,6 +14,7 @@ from tailrace.simulator.actions import Action, Close, Head, Send, Wait
 from tailrace.simulator.connection import Connection
 from tailrace.simulator.doors import asked, json_answer, models, nothing_here
 from tailrace.simulator.http import MAX_BODY, HttpRequest
+from tailrace.simulator.names import check
 from tailrace.simulator.record import RECENT, Record, State
 from tailrace.simulator.scenario import Scenario
 
@@ -44,7 +45,7 @@ class Simulator:
     ) -> None:
         self.host = host
         self.port = port
-        self.scenario = scenario or Scenario()
+        self.scenario = check(scenario or Scenario())
         self._any_model = any_model
         self._max_body = max_body
         self._sleep = sleep
@@ -72,15 +73,21 @@ class Simulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None  # noqa: S101 (set by __aenter__)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the port and every connection; again does nothing."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
         self._stopping = True
-        self._server.close()
+        server.close()
         tasks = [connection.task for connection in self._connections if connection.task is not None]
         for connection in self._connections:
             connection.transport.abort()
         await self.until(lambda simulator: not simulator.open_connections)
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        await server.wait_closed()
 
     @property
     def url(self) -> str:
@@ -173,15 +180,16 @@ class Simulator:
 
     async def respond(self, connection: Connection, request: HttpRequest) -> None:
         """Answer one request."""
-        actions, record = self._answer(request)
-        self._connections[connection] = record
-        self._changed()
+        record: Record | None = None
         try:
+            actions, record = self._answer(request)
+            self._connections[connection] = record
+            self._changed()
             close = await self._play(connection, actions, record)
         except Exception as error:  # a mistake of ours: the client must not wait for ever
             if record is not None:
                 self._close(record, "crashed", repr(error))
-                self._connections[connection] = None
+            self._connections[connection] = None
             connection.transport.abort()
             raise
         connection.close(close)

@@ -34,10 +34,15 @@ LONG_LINE = 16 * 1024
 
 
 def _texts(index: int, texts: Iterable[str], kind: BlockKind = "text") -> Iterator[Event]:
-    yield BlockStart(index, kind)
+    """Yield a block of ``texts``; none at all where there is no text, as no provider opens a block for nothing."""
+    begun = False
     for text in texts:
+        if not begun:
+            yield BlockStart(index, kind)
+            begun = True
         yield TextDelta(index, text)
-    yield BlockStop(index)
+    if begun:
+        yield BlockStop(index)
 
 
 def _thought(rng: Random, index: int, count: int) -> Iterator[Event]:
@@ -96,16 +101,17 @@ def _long_lines(rng: Random, scenario: Scenario) -> Iterator[Event]:
 
 
 def _thinking(rng: Random, scenario: Scenario) -> Iterator[Event]:
-    thought = scenario.tokens // 2
-    yield from _thought(rng, 0, thought)
-    yield from _texts(1, sentences(rng, scenario.tokens - thought))
+    said = scenario.tokens // 2
+    if thought := scenario.tokens - said:
+        yield from _thought(rng, 0, thought)
+    yield from _texts(1, sentences(rng, said))
     yield Finish("end_turn")
 
 
 def _tool(rng: Random, scenario: Scenario) -> Iterator[Event]:
     said = scenario.tokens // 3
     yield from _texts(0, sentences(rng, said))
-    yield from _call(rng, 1, scenario.tool, scenario.tokens - said)
+    yield from _call(rng, min(said, 1), scenario.tool, scenario.tokens - said)
     yield Finish("tool_use")
 
 
@@ -120,17 +126,19 @@ def _tools(rng: Random, scenario: Scenario) -> Iterator[Event]:
 
 def _citations(rng: Random, scenario: Scenario) -> Iterator[Event]:
     # The deltas alternate: four pieces of text, then the citation that supports them.
-    yield BlockStart(0, "text")
     source = pieces(rng)
     said: list[str] = []
     for number in range(1, scenario.tokens + 1):
+        if number == 1:
+            yield BlockStart(0, "text")
         if number % 5:
             said.append(next(source))
             yield TextDelta(0, said[-1])
         else:
             yield CitationDelta(0, _citation("".join(said), number))
             said.clear()
-    yield BlockStop(0)
+    if scenario.tokens:
+        yield BlockStop(0)
     yield Finish("end_turn")
 
 

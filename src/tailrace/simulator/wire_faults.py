@@ -27,8 +27,8 @@ PIECE = 64 * 1024
 _STATUS_KINDS = {status: kind for kind, status in reversed(ERROR_STATUS.items())} | {500: "internal", 529: "overloaded"}
 """``HTTP status → error kind``; 529 is Anthropic's "overloaded"."""
 
-_STRING_END = re.compile(rb'"(?=\}+)')
-"""The closing quote of a string that ends an object: inside it there is room for a bad byte."""
+_STRING_END = re.compile(rb'(?<!["\\])"(?=\})')
+"""The closing quote of a string that is not empty and ends an object: before it there is room for a bad byte."""
 
 
 # --- where it happens -------------------------------------------------------------------------------------------
