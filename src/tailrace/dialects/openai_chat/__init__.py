@@ -11,12 +11,13 @@ from tailrace.dialects.openai_chat.body import message_body
 from tailrace.dialects.openai_chat.build import adapt, build, forward
 from tailrace.dialects.openai_chat.decode import ChatDecoder
 from tailrace.dialects.openai_chat.encode import ChatEncoder
-from tailrace.dialects.openai_chat.failures import error_object, read_error
+from tailrace.dialects.openai_chat.failures import error_body, read_error
+from tailrace.dialects.openai_chat.names import NAME
 from tailrace.dialects.openai_chat.request import endpoint, headers, parse
 from tailrace.sse import comment
 
 OPENAI_CHAT = Dialect(
-    name="openai_chat",
+    name=NAME,
     content_type="text/event-stream",
     ids=True,
     # Without a blank line: after an id, openai-python takes every blank line for an event with empty data.
@@ -30,7 +31,7 @@ OPENAI_CHAT = Dialect(
     decoder=ChatDecoder,
     encoder=ChatEncoder,
     message_body=message_body,
-    error_body=error_object,
+    error_body=error_body,
     read_error=read_error,
 )
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from tailrace.dialects import fields
 from tailrace.dialects.base import Quirks, Translation
-from tailrace.dialects.openai_chat.parts import NAME, build_call, build_part
+from tailrace.dialects.openai_chat.names import NAME
+from tailrace.dialects.openai_chat.parts import build_call, build_part
 from tailrace.events import (
     OpaquePart,
     OutputSchema,
@@ -28,14 +29,20 @@ OWN = frozenset(
     {
         "audio", "function_call", "functions", "logit_bias", "logprobs", "metadata", "modalities", "moderation",
         "prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning_effort",
-        "response_format", "safety_identifier", "service_tier", "store", "tool_choice", "tools", "top_logprobs",
+        "response_format", "safety_identifier", "service_tier", "store", "tool_choice", "top_logprobs",
         "verbosity", "web_search_options",
     }
 )  # fmt: skip
 """Fields of this dialect that the vocabulary has no word for: they go back where they came from."""
 
-IGNORABLE = frozenset({"cache_control", "diagnostics", "speed"})
-"""Fields of other dialects that change what an answer costs or how fast it comes, but not what it says."""
+IGNORABLE = frozenset(
+    {
+        "cache_control", "context_management", "diagnostics", "fallbacks", "speed", "thinking",
+        "user_profile_id",
+    }
+)  # fmt: skip
+"""Fields of other dialects without which the answer is still an answer to the same question: hints on cost, caching,
+book-keeping, and on how much to think."""
 
 SERVICE_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 """Values of ``service_tier``: Anthropic has a field of that name with other values."""
@@ -71,6 +78,8 @@ def build(request: Request) -> Translation:
     """
     ignored: list[str] = []
     body: dict[str, Any] = {"model": request.model, "messages": _messages(request, ignored)}
+    # Without tools OpenAI refuses a choice among them, and there is nothing to choose.
+    tools = [*(_tool(tool) for tool in request.tools), *_own_tools(request.extra)]
     plain = {
         "max_completion_tokens": request.max_tokens,
         "temperature": request.temperature,
@@ -79,9 +88,9 @@ def build(request: Request) -> Translation:
         "seed": request.seed,
         "presence_penalty": request.presence_penalty,
         "frequency_penalty": request.frequency_penalty,
-        "tools": [_tool(tool) for tool in request.tools] or None,
-        "tool_choice": _tool_choice(request.tool_choice) if request.tool_choice else None,
-        "parallel_tool_calls": request.parallel_tools if request.tools else None,
+        "tools": tools or None,
+        "tool_choice": _tool_choice(request.tool_choice) if request.tool_choice and tools else None,
+        "parallel_tool_calls": request.parallel_tools if tools else None,
         "reasoning_effort": _effort(request.reasoning, ignored) if request.reasoning else None,
         "response_format": _output(request.output) if request.output else None,
         "n": request.choices if request.choices > 1 else None,
@@ -110,14 +119,21 @@ def _extra(extra: dict[str, Any], body: dict[str, Any], ignored: list[str]) -> N
     for name, value in extra.items():
         if name == "service_tier" and value not in SERVICE_TIERS:
             ignored.append(name)
-        elif name == "tools" and isinstance(value, list):
-            body["tools"] = [*body.get("tools", ()), *value]
+        elif name == "tools" and _own_tools(extra) == value:
+            continue
         elif name in OWN:
             body[name] = value
-        elif name in IGNORABLE:
+        elif name in IGNORABLE or "." in name:
+            # A name with a dot is a detail of a part or a tool (`parts.note_rest`).
             ignored.append(name)
         else:
             raise fields.refuse(name, "cannot be asked of a chat completions provider")
+
+
+def _own_tools(extra: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the tools that only this dialect has; those that another's provider runs are not among them."""
+    tools = extra.get("tools")
+    return [t for t in tools if isinstance(t, dict) and t.get("type") == "custom"] if isinstance(tools, list) else []
 
 
 # ---- messages -------------------------------------------------------------------------------------------------
@@ -236,14 +252,12 @@ def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
 def _effort(reasoning: Reasoning, ignored: list[str]) -> str | None:
     if reasoning.show is not None:
         ignored.append("reasoning.show")
-    if reasoning.effort is not None:
-        return reasoning.effort
-    if not reasoning.enabled:
+    if not reasoning.enabled and reasoning.effort != "none":
         # "none" is refused by the many models that know no such effort; not to ask is what they understand.
         ignored.append("reasoning")
         return None
-    if reasoning.budget is None:
-        return None
+    if reasoning.effort is not None or reasoning.budget is None:
+        return reasoning.effort
     ignored.append("reasoning.budget")
     return next((effort for most, effort in EFFORT_BY_BUDGET if reasoning.budget <= most), "high")
 

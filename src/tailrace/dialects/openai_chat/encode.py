@@ -17,15 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import msgspec
-
 from tailrace.dialects.base import Received, Reply
-from tailrace.dialects.openai_chat.body import usage_body
-from tailrace.dialects.openai_chat.chunks import decode_any
-from tailrace.dialects.openai_chat.failures import error_object
-from tailrace.dialects.openai_chat.reasons import wire_reason
+from tailrace.dialects.openai_chat.chunks import JSON_ERRORS, decode_any, to_json
+from tailrace.dialects.openai_chat.failures import error_body
+from tailrace.dialects.openai_chat.names import NAME, stop_word
+from tailrace.dialects.openai_chat.usage import write_marks, write_usage
 from tailrace.events import (
     BlockDelta,
+    BlockKind,
     BlockStart,
     BlockStop,
     CitationDelta,
@@ -44,7 +43,6 @@ from tailrace.events import (
 )
 from tailrace.sse import encode
 
-_json = msgspec.json.Encoder().encode
 _DONE = b"data: [DONE]\n\n"
 
 _FIELDS: dict[str, bytes] = {"text": b"content", "refusal": b"refusal", "thinking": b"reasoning_content"}
@@ -54,24 +52,25 @@ _FIELDS: dict[str, bytes] = {"text": b"content", "refusal": b"refusal", "thinkin
 class _Frame:
     """The bytes around a delta's text: the rest of the chunk is the same for all of a block's deltas."""
 
-    __slots__ = ("after", "before", "choice", "written")
+    __slots__ = ("after", "before", "choice", "kind", "written")
 
-    def __init__(self, before: bytes, after: bytes, choice: int) -> None:
+    def __init__(self, kind: BlockKind, choice: int, before: bytes, after: bytes) -> None:
+        self.kind = kind
+        self.choice = choice
         self.before = before
         self.after = after
-        self.choice = choice
         self.written = False
 
     def fill(self, text: str) -> list[bytes]:
         """Return the wire event for ``text``."""
         self.written = True
-        return [b"%b%b%b" % (self.before, _json(text), self.after)]
+        return [b"%b%b%b" % (self.before, to_json(text), self.after)]
 
 
 class ChatEncoder:
     """Encodes one answer for one client."""
 
-    __slots__ = ("_frames", "_head", "_label", "_last_seen", "_reply", "_roles", "_tools", "_usage")
+    __slots__ = ("_ended", "_frames", "_head", "_label", "_last_seen", "_reply", "_roles", "_tools", "_usage")
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
@@ -82,6 +81,7 @@ class ChatEncoder:
         self._usage: Usage | None = None
         self._label: UsageLabel = "unknown"
         self._last_seen: bytes | None = None
+        self._ended = False
 
     def encode(self, event: Event) -> list[bytes]:
         """Return the wire events that say ``event``; an empty list where the dialect has no word for it."""
@@ -98,11 +98,15 @@ class ChatEncoder:
         data = raw if isinstance(raw, bytes) else raw.data
         last = events[-1] if events else None
         kind = type(last)
-        if kind is Error:
-            return [_line(data)] if _noticed(data) else self.encode(last)  # type: ignore[arg-type]
-        if len(events) == 1 and (kind is Ping or (kind is UsageReport and not self._reply.include_usage)):
+        if isinstance(last, Error):
+            if not _noticed(data):
+                return self.encode(last)
+            self._ended = True
+        elif len(events) == 1 and (kind is Ping or (kind is UsageReport and not self._reply.include_usage)):
             return []
-        if kind is not MessageEnd:
+        elif kind is MessageEnd:
+            self._ended = True
+        else:
             self._last_seen = data
         return [_line(data)]
 
@@ -115,27 +119,31 @@ class ChatEncoder:
 
     def _block_start(self, event: BlockStart) -> list[bytes]:
         choice, kind = event.choice, event.kind
-        field = _FIELDS.get(kind)
-        if field is not None:
-            self._frames[event.index] = self._frame(choice, b'{"%b":' % field, b"}")
-            return self._role(choice)
         if kind == "tool_call":
-            number = self._tools.get(choice, 0)
-            self._tools[choice] = number + 1
-            call = {
-                "index": number,
-                "id": event.id or f"call_{event.index}",
-                "type": "function",
-                "function": {"name": event.name or "", "arguments": ""},
-            }
-            self._frames[event.index] = self._frame(
-                choice, b'{"tool_calls":[{"index":%d,"function":{"arguments":' % number, b"}}]}"
-            )
-            return [*self._role(choice), self._chunk(choice, _json({"tool_calls": [call]}))]
-        if kind == "media" and event.name == "audio":
-            self._frames[event.index] = self._frame(choice, b'{"audio":', b"}")
-            return self._role(choice)
-        return []
+            return self._call_start(event)
+        if kind == "media" and event.dialect == NAME:
+            field = b"audio"
+        elif kind in _FIELDS:
+            field = _FIELDS[kind]
+        else:
+            return []
+        self._frames[event.index] = self._frame(kind, choice, b'{"%b":' % field, b"}")
+        return self._role(choice)
+
+    def _call_start(self, event: BlockStart) -> list[bytes]:
+        choice = event.choice
+        number = self._tools.get(choice, 0)
+        self._tools[choice] = number + 1
+        call = {
+            "index": number,
+            # Clients answer a call by its id, so one whose provider gave none gets one.
+            "id": event.id or f"call_{self._reply.id}_{event.index}",
+            "type": "function",
+            "function": {"name": event.name or "", "arguments": ""},
+        }
+        before = b'{"tool_calls":[{"index":%d,"function":{"arguments":' % number
+        self._frames[event.index] = self._frame("tool_call", choice, before, b"}}]}")
+        return [*self._role(choice), self._chunk(choice, to_json({"tool_calls": [call]}))]
 
     def _text(self, event: TextDelta | ThinkingDelta) -> list[bytes]:
         frame = self._frames.get(event.index)
@@ -149,17 +157,17 @@ class ChatEncoder:
         frame = self._frames.get(event.index)
         if frame is None or event.citation.get("type") != "url_citation":
             return []
-        return [self._chunk(frame.choice, _json({"annotations": [event.citation]}))]
+        return [self._chunk(frame.choice, to_json({"annotations": [event.citation]}))]
 
     def _block_delta(self, event: BlockDelta) -> list[bytes]:
         frame = self._frames.get(event.index)
-        if frame is None or not frame.before.endswith(b'{"audio":') or not isinstance(event.data, dict):
+        if frame is None or frame.kind != "media" or event.dialect != NAME:
             return []
-        return [self._chunk(frame.choice, _json({"audio": event.data}))]
+        return [self._chunk(frame.choice, to_json({"audio": event.data}))]
 
     def _block_stop(self, event: BlockStop) -> list[bytes]:
         frame = self._frames.pop(event.index, None)
-        if frame is None or frame.written or not frame.before.endswith(b'{"arguments":'):
+        if frame is None or frame.kind != "tool_call" or frame.written:
             return []
         # No fragment at all means no arguments; clients parse what they have, and "" is not JSON.
         return frame.fill("{}")
@@ -171,14 +179,20 @@ class ChatEncoder:
 
     def _finish(self, event: Finish) -> list[bytes]:
         # vLLM's field for the stop string that was met; clients that do not know it skip it.
-        extra = b"" if event.sequence is None else b',"stop_reason":%b' % _json(event.sequence)
-        return [*self._role(event.choice), self._chunk(event.choice, b"{}", _json(wire_reason(event)) + extra)]
+        extra = b"" if event.sequence is None else b',"stop_reason":%b' % to_json(event.sequence)
+        return [*self._role(event.choice), self._chunk(event.choice, b"{}", to_json(stop_word(event)) + extra)]
 
     def _end(self, _event: MessageEnd) -> list[bytes]:
+        if self._ended:
+            return []
+        self._ended = True
         return [*self._usage_chunk(), _DONE]
 
     def _error(self, event: Error) -> list[bytes]:
-        return [*self._usage_chunk(), encode(_json(error_object(event)))]
+        if self._ended:
+            return []
+        self._ended = True
+        return [*self._usage_chunk(), encode(to_json(error_body(event)))]
 
     # ---- pieces -----------------------------------------------------------------------------------------------
 
@@ -189,12 +203,9 @@ class ChatEncoder:
         # Null, as OpenAI sends before tool calls: "" would turn the content of an answer without text into "".
         return [self._chunk(choice, b'{"role":"assistant","content":null}')]
 
-    def _frame(self, choice: int, before: bytes, after: bytes) -> _Frame:
-        return _Frame(
-            b'data: %b[{"index":%d,"delta":%b' % (self._head, choice, before),
-            b'%b,"finish_reason":null}]}\n\n' % after,
-            choice,
-        )
+    def _frame(self, kind: BlockKind, choice: int, before: bytes, after: bytes) -> _Frame:
+        before = b'data: %b[{"index":%d,"delta":%b' % (self._head, choice, before)
+        return _Frame(kind, choice, before, b'%b,"finish_reason":null}]}\n\n' % after)
 
     def _chunk(self, choice: int, delta: bytes, reason: bytes = b"null") -> bytes:
         return b'data: %b[{"index":%d,"delta":%b,"finish_reason":%b}]}\n\n' % (self._head, choice, delta, reason)
@@ -204,16 +215,15 @@ class ChatEncoder:
             return []
         if self._last_seen is not None:
             self._adopt(self._last_seen)
-        # Figures that nobody knows are null, never 0; the field itself may be null in any chunk.
-        figures = usage_body(self._usage)
-        label = {"usage_label": self._label}
-        return [b'data: %b[],"usage":%b,"tailrace":%b}\n\n' % (self._head, _json(figures), _json(label))]
+        figures, placeholders = write_usage(self._usage)
+        rest = {"usage": figures, **write_marks(self._label, placeholders)}
+        return [b"data: %b[],%b\n\n" % (self._head, to_json(rest)[1:])]
 
     def _adopt(self, data: bytes) -> None:
         """Take id, time and model from a chunk that was passed on as it came."""
         try:
             seen = decode_any(data)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
+        except JSON_ERRORS:
             return
         if isinstance(seen, dict):
             reply = self._reply
@@ -242,9 +252,9 @@ class ChatEncoder:
 
 def _head(name: str, created: int, model: str) -> bytes:
     return b'{"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":' % (
-        _json(name),
+        to_json(name),
         created,
-        _json(model),
+        to_json(model),
     )
 
 
@@ -255,5 +265,8 @@ def _line(data: bytes) -> bytes:
 
 def _noticed(data: bytes) -> bool:
     """Whether the official clients see that this is an error: they look for a filled ``error`` field."""
-    value = decode_any(data)
+    try:
+        value = decode_any(data)
+    except JSON_ERRORS:
+        return False
     return isinstance(value, dict) and bool(value.get("error"))

@@ -1,6 +1,10 @@
 """What stands inside a message: content parts and tool calls, both ways.
 
-Source: OpenAI's description of ``ChatCompletionRequestMessage`` and its content parts.
+A part that the vocabulary has no word for is kept whole, as `OpaquePart`. A field of a known part or message that
+has no place is noted in the request's ``extra`` as ``type.field`` (``messages.name``), or as ``cache_control``, which
+several routers take from clients of this dialect.
+
+Source: ``openai.types.chat.ChatCompletionMessageParam`` of OpenAI's Python SDK, 3.54.
 """
 
 from __future__ import annotations
@@ -8,54 +12,70 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
 from tailrace.dialects import fields
-from tailrace.dialects.openai_chat.chunks import decode_any
+from tailrace.dialects.openai_chat.chunks import JSON_ERRORS, decode_any, to_json
+from tailrace.dialects.openai_chat.names import NAME
 from tailrace.events import FilePart, ImagePart, OpaquePart, Part, RefusalPart, TextPart, ToolCallPart
-
-NAME = "openai_chat"
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII)
 
 
-def read_content(message: dict[str, Any], path: str) -> tuple[Part, ...]:
+_FIELDS: dict[str, frozenset[str]] = {
+    "text": frozenset({"text"}),
+    "refusal": frozenset({"refusal"}),
+    "image_url": frozenset({"image_url"}),
+    "file": frozenset({"file"}),
+}
+"""Type of part → its fields that have a place, beside ``type``."""
+
+
+def note_rest(value: dict[str, Any], kind: str, known: frozenset[str], extra: dict[str, Any]) -> None:
+    """Note in ``extra`` what ``value`` says beyond its ``known`` fields; the first value of a name stays."""
+    for name, field in value.items():
+        if name not in known and name != "type" and field is not None:
+            extra.setdefault(name if name == "cache_control" else f"{kind}.{name}", field)
+
+
+def read_content(message: dict[str, Any], path: str, extra: dict[str, Any]) -> tuple[Part, ...]:
     """Return the parts of a message's ``content``: a string, an array of parts, or nothing."""
-    content = message.get("content")
+    content, here = message.get("content"), fields.at(path, "content")
     if content is None:
         return ()
     if isinstance(content, str):
         return (TextPart(content),) if content else ()
-    here = fields.at(path, "content")
     if not isinstance(content, list):
         raise fields.refuse(here, "must be a string or an array of parts")
     return tuple(
-        read_part(fields.an_object(part, fields.at(here, i)), fields.at(here, i)) for i, part in enumerate(content)
+        read_part(fields.an_object(part, fields.at(here, i)), fields.at(here, i), extra)
+        for i, part in enumerate(content)
     )
 
 
-def read_texts(message: dict[str, Any], path: str) -> tuple[TextPart, ...]:
+def read_texts(message: dict[str, Any], path: str, extra: dict[str, Any]) -> tuple[TextPart, ...]:
     """Return the parts of a ``content`` that may only hold text."""
     texts: list[TextPart] = []
-    for i, part in enumerate(read_content(message, path)):
+    for i, part in enumerate(read_content(message, path, extra)):
         if not isinstance(part, TextPart):
-            raise fields.refuse(f"{fields.at(path, 'content')}.{i}", "must be text")
+            raise fields.refuse(f"{path}.content.{i}", "must be text")
         texts.append(part)
     return tuple(texts)
 
 
-def read_part(part: dict[str, Any], path: str) -> Part:
+def read_part(part: dict[str, Any], path: str, extra: dict[str, Any]) -> Part:
     """Return one content part; of a type that is not known here, as it came."""
     kind = fields.required_text(part, "type", path)
-    if kind == "text":
-        return TextPart(_text(part, "text", path))
-    if kind == "refusal":
-        return RefusalPart(_text(part, "refusal", path))
-    if kind == "image_url":
-        return _read_image(part, path)
-    if kind == "file":
-        return _read_file(fields.mapping(part, "file", path) or {}, fields.at(path, "file"))
-    return OpaquePart(NAME, kind, part)
+    if kind not in _FIELDS:
+        return OpaquePart(NAME, kind, part)
+    note_rest(part, kind, _FIELDS[kind], extra)
+    match kind:
+        case "text":
+            return TextPart(_text(part, "text", path))
+        case "refusal":
+            return RefusalPart(_text(part, "refusal", path))
+        case "image_url":
+            return _read_image(part, path)
+        case _:
+            return _read_file(fields.mapping(part, "file", path) or {}, fields.at(path, "file"))
 
 
 def _text(part: dict[str, Any], name: str, path: str) -> str:
@@ -117,7 +137,7 @@ def read_arguments(function: dict[str, Any], path: str) -> Any:
         return {}
     try:
         return decode_any(arguments)
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+    except JSON_ERRORS as error:
         raise fields.refuse(fields.at(path, "arguments"), f"must be JSON: {error}") from error
 
 
@@ -147,8 +167,8 @@ def _build_file(part: FilePart, path: str) -> dict[str, Any]:
         file["file_id"] = part.file_id
     elif part.data is not None:
         file["file_data"] = f"data:{part.media_type};base64,{part.data}" if part.media_type else part.data
-        # OpenAI refuses file data without a name.
-        file.setdefault("filename", "document")
+        # OpenAI refuses file data without a name, and goes by its end.
+        file.setdefault("filename", "document.pdf" if part.media_type == "application/pdf" else "document")
     else:
         raise fields.refuse(path, "a document by URL cannot be sent to a chat completions provider")
     return {"type": "file", "file": file}
@@ -156,5 +176,5 @@ def _build_file(part: FilePart, path: str) -> dict[str, Any]:
 
 def build_call(part: ToolCallPart) -> dict[str, Any]:
     """Return the element of ``tool_calls`` that says ``part``."""
-    arguments = msgspec.json.encode(part.input).decode()
+    arguments = to_json(part.input).decode()
     return {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": arguments}}

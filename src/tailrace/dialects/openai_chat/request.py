@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tailrace.dialects import fields
-from tailrace.dialects.openai_chat.parts import read_arguments, read_call, read_content, read_texts
+from tailrace.dialects.openai_chat.parts import note_rest, read_arguments, read_call, read_content, read_texts
 from tailrace.events import (
     OutputSchema,
     Part,
@@ -37,6 +37,14 @@ _READ = frozenset(
         "parallel_tool_calls", "reasoning_effort", "stream", "stream_options", "user",
     }
 )  # fmt: skip
+_CONTENT = frozenset({"role", "content"})
+_MESSAGE_FIELDS: dict[str, frozenset[str]] = {
+    "assistant": _CONTENT | {"refusal", "tool_calls", "function_call", "reasoning_content", "reasoning"},
+    "tool": _CONTENT | {"tool_call_id", "name"},
+    "function": _CONTENT | {"name"},
+}
+"""Role → the fields of its messages that have a place in a turn; other roles have only `_CONTENT`."""
+_TOOL_FIELDS = frozenset({"name", "parameters", "description", "strict"})
 _MAX_CHOICES = 128
 _FORWARDED_HEADERS = ("openai-beta",)
 
@@ -59,7 +67,7 @@ def parse(body: dict[str, Any]) -> Request:
     """Return what ``body`` asks for; raise `BadRequest` naming the field that is wrong."""
     body = fields.an_object(body, "body")
     extra = {name: value for name, value in body.items() if name not in _READ and value is not None}
-    system, turns = _messages(body)
+    system, turns = _messages(body, extra)
     stream = fields.flag(body, "stream") or False
     options = fields.mapping(body, "stream_options") or {}
     include_usage = fields.flag(options, "include_usage", "stream_options")
@@ -67,7 +75,7 @@ def parse(body: dict[str, Any]) -> Request:
         model=fields.required_text(body, "model"),
         turns=turns,
         system=system,
-        max_tokens=_max_tokens(body),
+        max_tokens=_max_tokens(body, extra),
         temperature=fields.number(body, "temperature"),
         top_p=fields.number(body, "top_p"),
         top_k=fields.integer(body, "top_k"),
@@ -89,12 +97,15 @@ def parse(body: dict[str, Any]) -> Request:
     )
 
 
-def _max_tokens(body: dict[str, Any]) -> int | None:
-    new = fields.integer(body, "max_completion_tokens", least=1)
-    old = fields.integer(body, "max_tokens", least=1)
-    if new is not None and old is not None:
-        raise fields.refuse("max_tokens", "cannot stand beside max_completion_tokens")
-    return new if new is not None else old
+def _max_tokens(body: dict[str, Any], extra: dict[str, Any]) -> int | None:
+    """Return the limit by its new name or its old; -1, which local servers take for "no limit", is kept for them."""
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = fields.integer(body, name)
+        if value is not None and value > 0:
+            return value
+        if value is not None:
+            extra[name] = value
+    return None
 
 
 def _choices(body: dict[str, Any]) -> int:
@@ -118,7 +129,7 @@ def _stop(body: dict[str, Any]) -> tuple[str, ...]:
 # ---- messages -------------------------------------------------------------------------------------------------
 
 
-def _messages(body: dict[str, Any]) -> tuple[tuple[TextPart, ...], tuple[Turn, ...]]:
+def _messages(body: dict[str, Any], extra: dict[str, Any]) -> tuple[tuple[TextPart, ...], tuple[Turn, ...]]:
     """Return the instructions that the conversation begins with, and its turns."""
     messages = fields.objects(body, "messages")
     if not messages:
@@ -129,20 +140,21 @@ def _messages(body: dict[str, Any]) -> tuple[tuple[TextPart, ...], tuple[Turn, .
     for i, message in enumerate(messages):
         path = f"messages.{i}"
         role = fields.required_text(message, "role", path)
+        note_rest(message, "messages", _MESSAGE_FIELDS.get(role, _CONTENT), extra)
         if role in {"system", "developer"}:
-            texts = read_texts(message, path)
+            texts = read_texts(message, path, extra)
             if turns:
                 turns.append(Turn("system", texts))
             else:
                 system += texts
         elif role == "user":
-            turns.append(Turn("user", read_content(message, path)))
+            turns.append(Turn("user", read_content(message, path, extra)))
         elif role == "assistant":
             if message.get("function_call") is not None:
                 legacy_call = f"call_{i}"
-            turns.append(Turn("assistant", _assistant(message, path, legacy_call)))
+            turns.append(Turn("assistant", _assistant(message, path, legacy_call, extra)))
         elif role in {"tool", "function"}:
-            result = _tool_result(message, role, path, legacy_call)
+            result = _tool_result(message, path, legacy_call, extra)
             if turns and turns[-1].parts and isinstance(turns[-1].parts[-1], ToolResultPart):
                 # All the results of one assistant turn are one turn: dialects that pair them up demand it.
                 turns[-1] = Turn("user", (*turns[-1].parts, result))
@@ -153,12 +165,12 @@ def _messages(body: dict[str, Any]) -> tuple[tuple[TextPart, ...], tuple[Turn, .
     return tuple(system), tuple(turns)
 
 
-def _assistant(message: dict[str, Any], path: str, legacy_call: str) -> tuple[Part, ...]:
+def _assistant(message: dict[str, Any], path: str, legacy_call: str, extra: dict[str, Any]) -> tuple[Part, ...]:
     parts: list[Part] = []
     thinking = fields.text(message, "reasoning_content", path) or _optional_text(message.get("reasoning"))
     if thinking:
         parts.append(ThinkingPart(thinking))
-    parts += read_content(message, path)
+    parts += read_content(message, path, extra)
     if refusal := fields.text(message, "refusal", path):
         parts.append(RefusalPart(refusal))
     for i, call in enumerate(fields.objects(message, "tool_calls", path)):
@@ -174,15 +186,15 @@ def _optional_text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _tool_result(message: dict[str, Any], role: str, path: str, legacy_call: str) -> ToolResultPart:
+def _tool_result(message: dict[str, Any], path: str, legacy_call: str, extra: dict[str, Any]) -> ToolResultPart:
     name = fields.text(message, "name", path)
-    if role == "function":
+    if message["role"] == "function":
         if not legacy_call:
             raise fields.refuse(f"{path}.role", "a function's answer needs a function_call before it")
         call = legacy_call
     else:
         call = fields.required_text(message, "tool_call_id", path)
-    return ToolResultPart(call, read_texts(message, path), name=name)
+    return ToolResultPart(call, read_texts(message, path, extra), name=name)
 
 
 # ---- tools and the shape of the answer ------------------------------------------------------------------------
@@ -200,6 +212,8 @@ def _tools(body: dict[str, Any], extra: dict[str, Any]) -> tuple[Tool, ...]:
         if function is None:
             raise fields.refuse(f"{path}.function", "is required")
         here = f"{path}.function"
+        note_rest(tool, "tools", frozenset({"function"}), extra)
+        note_rest(function, "tools.function", _TOOL_FIELDS, extra)
         tools.append(
             Tool(
                 fields.required_text(function, "name", here),

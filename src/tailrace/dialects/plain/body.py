@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tailrace.dialects.base import Reply
-from tailrace.events import Message
+from tailrace.events import Message, RefusalBlock, TextBlock
 
 
 def message_body(message: Message, reply: Reply) -> dict[str, Any]:
@@ -14,7 +14,8 @@ def message_body(message: Message, reply: Reply) -> dict[str, Any]:
     return {
         "id": message.id or reply.id,
         "model": message.model or reply.model,
-        "text": message.text,
+        # What a stream says: the model's declining words are text to whoever reads them.
+        "text": "".join(b.text for b in message.blocks if isinstance(b, TextBlock | RefusalBlock) and not b.choice),
         "stop_reason": message.stop_reason,
         "usage": {
             "input_tokens": usage.input_tokens,
