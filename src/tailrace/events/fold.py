@@ -176,6 +176,7 @@ class Fold:
             self.usage,
             self.usage_label,
             self._further_reasons(),
+            first.native if first else None,
         )
 
     def _further_reasons(self) -> dict[int, StopReason]:

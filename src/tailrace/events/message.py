@@ -78,7 +78,8 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """An answer, whole or as far as it has come.
 
     ``stop_reason`` is None until the provider has given one. ``usage_label`` says how far the figures can be
-    trusted. ``stop_reasons`` has the reason of each further choice by its number.
+    trusted. ``stop_reasons`` has the reason of each further choice by its number. ``native_reason`` is the provider's
+    own word for ``stop_reason``.
     """
 
     id: str = ""
@@ -89,6 +90,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     usage: Usage = Usage()
     usage_label: UsageLabel = "unknown"
     stop_reasons: dict[int, StopReason] = {}
+    native_reason: str | None = None
 
     @property
     def text(self) -> str:
