@@ -1,0 +1,141 @@
+"""Rewrite the generated parts of the documentation, or with ``--check`` say which are out of date.
+
+A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; `PARTS` says who writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MARKED = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    names = list(head)
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def order() -> str:
+    from tailrace.events.grammar import TRANSITIONS
+
+    kinds = list(dict.fromkeys(kind for steps in TRANSITIONS.values() for kind in steps))
+    rows = [
+        [f"`{kind.__name__}`", *(f"→ {steps[kind]}" if kind in steps else "–" for steps in TRANSITIONS.values())]
+        for kind in kinds
+    ]
+    return table(["event", *TRANSITIONS], rows)
+
+
+def grows() -> str:
+    from tailrace.events.grammar import GROWS
+
+    return table(["delta", "kinds of block"], ([f"`{k.__name__}`", ", ".join(sorted(v))] for k, v in GROWS.items()))
+
+
+def life() -> str:
+    from typing import get_args
+
+    from tailrace.engine.lifecycle import LIFE, Signal
+
+    def cell(steps: dict[str, tuple[str, str | None]], signal: str) -> str:
+        step = steps.get(signal)
+        return "–" if step is None else f"**{step[1]}**" if step[1] else f"→ {step[0]}"
+
+    phases = [phase for phase in LIFE if phase != "ended"]
+    return table(["signal", *phases], ([s, *(cell(LIFE[p], s) for p in phases)] for s in get_args(Signal)))
+
+
+def errors() -> str:
+    from tailrace.dialects import DIALECTS
+    from tailrace.events import ERROR_STATUS, Error
+
+    def named(dialect: str, kind: str) -> str:
+        body = DIALECTS[dialect].error_body(Error(kind, "…"))  # type: ignore[arg-type]
+        return f"`{body['error']['type']}`"
+
+    rows = ([k, s, named("anthropic", k), named("openai_chat", k)] for k, s in sorted(ERROR_STATUS.items()))
+    return table(["kind", "status", "anthropic", "openai_chat"], rows)
+
+
+def ignorable() -> str:
+    from tailrace.dialects.anthropic import build as anthropic
+    from tailrace.dialects.openai_chat import build as openai_chat
+
+    rows = [
+        [name, ", ".join(f"`{field}`" for field in sorted(module.IGNORABLE))]
+        for name, module in (("anthropic", anthropic), ("openai_chat", openai_chat))
+    ]
+    return table(["to a provider that speaks", "fields that are left out, and listed"], rows)
+
+
+def commands() -> str:
+    names = re.findall(r"^│ ([a-z-]+) ", helped(), re.MULTILINE) or re.findall(r"^  ([a-z-]+)  ", helped(), re.MULTILINE)
+    parts = [f"```text\n$ tailrace --help\n{helped()}\n```\n"]
+    parts += [f"\n### `tailrace {name}`\n\n```text\n{helped(name)}\n```\n" for name in dict.fromkeys(names)]
+    return "".join(parts)
+
+
+def helped(*command: str) -> str:
+    env = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tailrace", *command, "--help"], capture_output=True, text=True, env=env, check=True
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+
+
+def faults() -> str:
+    from tailrace.simulator import FAULTS
+
+    return table(["fault", "what happens"], ([f"`{name}`", fault.does] for name, fault in FAULTS.items()))
+
+
+def decisions() -> str:
+    lines = []
+    for path in sorted((ROOT / "docs/decisions").glob("0*.md")):
+        title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        lines.append(f"- [{title}]({path.name})\n")
+    return "".join(lines)
+
+
+def measured() -> str:
+    results = ROOT / "bench" / "figures.json"
+    if not results.is_file():
+        return "_No figures yet: `make bench` writes them._\n"
+    figures = json.loads(results.read_text(encoding="utf-8"))
+    return f"{figures['machine']}\n\n" + table(figures["head"], figures["rows"])
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    part.__name__: part
+    for part in (order, grows, life, errors, ignorable, commands, faults, decisions, measured)
+}
+
+
+def main() -> int:
+    check = "--check" in sys.argv
+    stale = []
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        if not path.is_file():
+            continue
+        old = path.read_text(encoding="utf-8")
+        new = MARKED.sub(lambda match: match[1] + PARTS[match[2]]() + match[3], old)
+        if new != old:
+            stale.append(str(path.relative_to(ROOT)))
+            if not check:
+                path.write_text(new, encoding="utf-8")
+    for name in stale:
+        print(f"{name}: {'out of date, run `make docs`' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
