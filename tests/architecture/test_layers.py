@@ -55,7 +55,7 @@ PACKAGES: dict[str, set[str]] = {
 """Room → the packages it may import."""
 
 PURE = ["errors.py", "sse", "events", "partial_json", "dialects"] + [
-    f"engine/{name}.py" for name in ("lifecycle", "deadlines", "routing", "usage", "spec")
+    f"engine/{name}.py" for name in ("lifecycle", "deadlines", "failures", "routing", "usage", "spec")
 ]
 IMPURE = {
     "asyncio", "socket", "ssl", "time", "random", "secrets", "threading", "os", "logging", "subprocess",

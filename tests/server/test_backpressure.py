@@ -68,7 +68,7 @@ async def test_a_reader_that_leaves_while_it_holds_lets_go(house: House) -> None
         generation = next(iter(house.relay._live.values()))
         writer.transport.abort()
         # The grace runs, and the answer goes on into the log.
-        await generation.over()
+        await asyncio.wait([generation.over])
     assert generation.ending == "completed"
 
 

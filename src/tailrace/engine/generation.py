@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 from tailrace.dialects import Decoder, Dialect, Encoder, Quirks, Received, Reply
 from tailrace.engine.deadlines import Expired, Watch
+from tailrace.engine.failures import error_event, timeout_event
 from tailrace.engine.flow import Flow
 from tailrace.engine.lifecycle import Lifecycle, Signal
 from tailrace.engine.spec import Policy
 from tailrace.engine.usage import closing_usage
-from tailrace.errors import ProviderError, ProviderTimeout, RemoteProtocolError, StatusError
+from tailrace.errors import ProviderError, RemoteProtocolError
 from tailrace.events import CONTENT, Ending, Error, Fold, Message
 from tailrace.log import StreamLog
 
@@ -69,8 +70,10 @@ class Generation:
         self._watch = Watch(policy.deadlines, self.started)
         self._readers: set[object] = set()
         self._on_end = on_end
-        self._committed: asyncio.Future[None] = self._loop.create_future()
-        self._over: asyncio.Future[None] = self._loop.create_future()
+        self.committed: asyncio.Future[None] = self._loop.create_future()
+        """Done once content has come or the generation has ended: until then an HTTP status can still tell."""
+        self.over: asyncio.Future[None] = self._loop.create_future()
+        """Done at the end. Wait for both with `asyncio.wait`, which never cancels them."""
         self._absence: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._check_deadlines()
@@ -89,14 +92,6 @@ class Generation:
     def message(self) -> Message:
         """Return the message as far as it has come."""
         return self.fold.message()
-
-    async def committed(self) -> None:
-        """Wait until content has come or the generation has ended: until then an HTTP status can still tell."""
-        await asyncio.shield(self._committed)
-
-    async def over(self) -> None:
-        """Wait for the end."""
-        await asyncio.shield(self._over)
 
     def attach(self, reader: object) -> None:
         """Count ``reader`` in."""
@@ -200,8 +195,8 @@ class Generation:
         except RemoteProtocolError as error:
             self._protocol_error(error, [])
             return
-        if self.first_content is not None and not self._committed.done():
-            self._committed.set_result(None)
+        if self.first_content is not None and not self.committed.done():
+            self.committed.set_result(None)
         if self.fold.ended:
             failure = self.fold.error
             self._end("terminal" if failure is None else SIGNALS[failure.ending], failure, said=True)
@@ -231,7 +226,7 @@ class Generation:
                 self._loop.call_later(LINGER, self.task.cancel)
             else:
                 self.task.cancel()
-        for waiter in (self._committed, self._over):
+        for waiter in (self.committed, self.over):
             if not waiter.done():
                 waiter.set_result(None)
         self._on_end(self)
@@ -263,39 +258,6 @@ class Generation:
             self._watch.held(self._loop.time())
         found = self._watch.check(self._loop.time())
         if isinstance(found, Expired):
-            self._end("deadline", _timeout(found))
+            self._end("deadline", timeout_event(found))
         elif found is not None:
             self._deadline = self._loop.call_later(found, self._check_deadlines)
-
-
-_DEADLINE_TEXT = {
-    "first_content": "the provider sent nothing to read within {:g} s",
-    "idle": "the provider went silent for {:g} s",
-    "total": "the answer took longer than {:g} s",
-}
-
-
-def _timeout(expired: Expired) -> Error:
-    text = _DEADLINE_TEXT[expired.kind].format(expired.seconds)
-    return Error("timeout", text, ending="timed_out", retryable=True, code=expired.kind)
-
-
-def error_event(error: ProviderError | RemoteProtocolError, *, begun: bool) -> Error:
-    """Return ``error`` as the event that ends a stream."""
-    if isinstance(error, RemoteProtocolError):
-        return Error("protocol", str(error), retryable=False)
-    if isinstance(error, StatusError):
-        kind, status = error.kind, error.status
-        return Error(
-            kind,  # type: ignore[arg-type]
-            error.message,
-            status=status,
-            retryable=status in {408, 409, 429} or status >= 500,
-            retry_after=error.retry_after,
-            data=error.body,
-        )
-    if isinstance(error, ProviderTimeout):
-        return Error("timeout", error.message, ending="timed_out", retryable=True, code=error.phase)
-    if begun:
-        return Error("truncated", error.message, ending="truncated", retryable=True)
-    return Error(error.kind, error.message, retryable=True)  # type: ignore[arg-type]

@@ -6,13 +6,13 @@ aiohttp below, because it has the strictest parser and half the cost per event o
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 
 import aiohttp
+import msgspec
 
 from tailrace.dialects import DIALECTS, Dialect
 from tailrace.engine.spec import Deadlines, ProviderSpec
@@ -44,7 +44,7 @@ class HttpUpstream:
         with _mapped(self._spec.name, self._connect):
             async with self._open().post(
                 self._spec.base_url.rstrip("/") + call.path,
-                data=json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode(),
+                data=msgspec.json.encode(call.body),
                 headers=self._headers(call),
                 allow_redirects=False,
             ) as response:

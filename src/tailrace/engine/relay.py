@@ -159,10 +159,7 @@ class Relay:
         """Take no new work, let what runs finish for ``grace`` seconds, then interrupt it and tell its readers."""
         self.draining = True
         if self._live:
-            waiting = [asyncio.ensure_future(generation.over()) for generation in self._live.values()]
-            _, late = await asyncio.wait(waiting, timeout=grace)
-            for task in late:
-                task.cancel()
+            await asyncio.wait([generation.over for generation in self._live.values()], timeout=grace)
         for generation in list(self._live.values()):
             generation.shut_down()
 

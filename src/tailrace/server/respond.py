@@ -35,9 +35,9 @@ async def answer_stream(
     # Counted as a reader from the first moment, so that a client that leaves before the first token is noticed.
     generation.attach(gone)
     try:
-        committed = asyncio.ensure_future(generation.committed())
-        await asyncio.wait({gone, committed}, timeout=limits.open_early_after, return_when=asyncio.FIRST_COMPLETED)
-        committed.cancel()
+        await asyncio.wait(
+            {gone, generation.committed}, timeout=limits.open_early_after, return_when=asyncio.FIRST_COMPLETED
+        )
         if gone.done():
             return
         if generation.error is not None and generation.first_content is None:
@@ -55,9 +55,7 @@ async def answer_whole(generation: Generation, receive: Receive, send: Send, *, 
     gone = watch_disconnect(receive)
     generation.attach(gone)
     try:
-        over = asyncio.ensure_future(generation.over())
-        await asyncio.wait({gone, over}, return_when=asyncio.FIRST_COMPLETED)
-        over.cancel()
+        await asyncio.wait({gone, generation.over}, return_when=asyncio.FIRST_COMPLETED)
         if gone.done() and generation.ending is None:
             return
         if generation.ending != "completed":
