@@ -15,6 +15,12 @@ from tailrace.simulator import Simulator
 
 PATHS = {"anthropic": "/v1/messages", "openai_chat": "/v1/chat/completions"}
 
+NATIVE: dict[str, dict[str | None, str]] = {
+    "anthropic": {"end_turn": "end_turn", "tool_use": "tool_use", "max_tokens": "max_tokens", "refusal": "refusal"},
+    "openai_chat": {"end_turn": "stop", "tool_use": "tool_calls", "max_tokens": "length", "refusal": "content_filter"},
+}
+"""Each dialect's own words for why a model stopped."""
+
 PATIENCE = 10
 """Seconds after which a test that waits for something gives up."""
 
@@ -33,7 +39,7 @@ def decode(dialect: str, pieces: Iterable[bytes]) -> tuple[Fold, bool]:
 
 
 def said_in(dialect: str, message: Message) -> Message:
-    """Return ``message`` without what ``dialect`` has no word for."""
+    """Return ``message`` in the words of ``dialect``, without what it has no word for."""
     blocks: list[Block] = []
     for block in message.blocks:
         if dialect == "openai_chat" and isinstance(block, ThinkingBlock):
@@ -46,7 +52,7 @@ def said_in(dialect: str, message: Message) -> Message:
             blocks.append(TextBlock(block.text))
         else:
             blocks.append(block)
-    return msgspec.structs.replace(message, blocks=tuple(blocks))
+    return msgspec.structs.replace(message, blocks=tuple(blocks), native_reason=NATIVE[dialect][message.stop_reason])
 
 
 def request_body(dialect: str, model: str, *, stream: bool = True, **more: Any) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import urllib.request
 import msgspec
 import pytest
 
-from tailrace.simulator import Scenario, bytes_of, in_thread, run
+from tailrace.errors import LocalProtocolError
+from tailrace.simulator import Scenario, Simulator, bytes_of, in_thread, run
 from tests.simulator.reading import request_body
 
 
@@ -29,9 +30,16 @@ def test_in_a_thread() -> None:
     scenario = Scenario(shape="tool")
     with in_thread(scenario) as simulator:
         assert ask(simulator.url) == bytes_of(scenario, "anthropic")
-        assert simulator.stats()["completed"] == 1
+        simulator.wait(lambda s: s.stats()["completed"] == 1)
+        with pytest.raises(TimeoutError):
+            simulator.wait(lambda s: s.stats()["completed"] == 2, timeout=0.01)
     with pytest.raises(OSError):
         ask(simulator.url)
+
+
+def test_only_a_running_simulator_is_waited_for() -> None:
+    with pytest.raises(LocalProtocolError):
+        Simulator().wait(lambda _: True)
 
 
 def test_a_port_that_is_taken_is_an_error_in_the_callers_thread() -> None:

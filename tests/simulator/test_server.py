@@ -23,6 +23,7 @@ async def test_a_stream_is_the_scenarios_bytes_each_event_a_write(dialect: str) 
         said = await answer(simulator, dialect, scenario.name)
         assert (said.status, said.end) == (200, "end")
         assert said.headers["content-type"].startswith("text/event-stream")
+        assert said.headers["request-id"] == "req_sim_000000000005"
         assert said.body == bytes_of(scenario, dialect)
         assert list(said.writes) == frames_of(scenario, dialect)
         (record,) = simulator.requests
@@ -116,6 +117,21 @@ async def test_the_models_are_listed() -> None:
         status, models = await get(simulator, "/v1/models")
         assert status == 200
         assert [model["id"] for model in models["data"]] == model_names()
+
+
+async def test_a_page_of_another_origin_may_ask_but_not_look_behind() -> None:
+    async with Simulator() as simulator, connected(simulator) as client:
+        await client.send("OPTIONS", "/v1/messages", b"", "access-control-request-headers: x-api-key, content-type")
+        allowed = await client.answer()
+        assert allowed.status == 200
+        assert allowed.headers["access-control-allow-headers"] == "x-api-key, content-type"
+        await client.ask("anthropic", "sim")
+        assert (await client.answer()).headers["access-control-allow-origin"] == "*"
+        await client.ask("anthropic", "no model")
+        assert (await client.answer()).headers["access-control-allow-origin"] == "*"
+        for path in ("/simulator", "/simulator/requests"):
+            await client.send("GET", path)
+            assert "access-control-allow-origin" not in (await client.answer()).headers
 
 
 async def test_any_model_can_be_let_in() -> None:

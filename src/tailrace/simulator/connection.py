@@ -7,13 +7,14 @@ import socket
 import struct
 from collections import deque
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, cast
 
 from tailrace.simulator.actions import Close, Head
 from tailrace.simulator.http import MAX_BODY, BadHttp, HttpRequest, RequestParser
 
 MAX_PIPELINED = 16
-"""Requests that may wait on one connection while another is answered; no client that streams sends any."""
+"""Requests that may wait on one connection while another is answered; no client that streams sends any. Their bodies
+together may be as large as one body."""
 
 SEND_BUFFER = 64 * 1024
 """Bytes that the kernel is asked to hold for a client that does not read; its own choice is megabytes, behind which
@@ -51,6 +52,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, app: App, *, max_body: int = MAX_BODY) -> None:
         self._app = app
+        self._max_body = max_body
         self._parser = RequestParser(self._go_on, max_body=max_body)
         self._waiting: deque[HttpRequest] = deque()
         self._writable = asyncio.Event()
@@ -66,9 +68,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; small writes leave at once (TCP_NODELAY)."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (narrows the type; TCP gives nothing else)
-        self.transport = transport
-        transport.set_write_buffer_limits(high=0)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one, though not by inheritance
+        self.transport.set_write_buffer_limits(high=0)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -101,7 +102,7 @@ class Connection(asyncio.Protocol):
             self._waiting.extend(self._parser.feed(data))
         except BadHttp as error:
             self._refuse(error.status)
-        if len(self._waiting) > MAX_PIPELINED:
+        if len(self._waiting) > MAX_PIPELINED or sum(len(r.body or b"") for r in self._waiting) > self._max_body:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS)
         elif self._waiting and self.task is None:
             self.task = asyncio.get_running_loop().create_task(self._serve())

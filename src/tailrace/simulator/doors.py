@@ -18,6 +18,9 @@ from tailrace.simulator.scenario import Scenario
 
 _MODEL = "model-name-goes-here"
 
+_ANY_ORIGIN = (("access-control-allow-origin", "*"), ("access-control-expose-headers", "*"))
+"""Only the doors of the dialects have these: what `/simulator` shows is for the machine's own user."""
+
 
 def _pattern(dialect: Dialect) -> re.Pattern[str]:
     """Return what the end of a path must look like: below any base URL, the model's name in it where it has one."""
@@ -43,11 +46,12 @@ def asked(path: str, body: bytes | None, base: Scenario, *, any_model: bool = Fa
     """
     for pattern, dialect in _DOORS:
         if (match := pattern.search(path)) is not None:
+            scenario = None
             try:
                 scenario, actions = _play(dialect, body, match.groupdict().get("model"), base, any_model=any_model)
             except RequestError as error:
-                return Asked(dialect, None, refusal(dialect, error))
-            return Asked(dialect, scenario, actions)
+                actions = refusal(dialect, error)
+            return Asked(dialect, scenario, for_pages(actions))
     return None
 
 
@@ -73,6 +77,19 @@ def refusal(dialect: Dialect, error: RequestError) -> Iterator[Action]:
     """Yield the answer that says ``error`` in ``dialect``."""
     said = Error(error.kind, error.message, code=error.code, status=error.status)  # type: ignore[arg-type]
     return json_answer(error.status, dialect.error_body(said))
+
+
+def for_pages(actions: Iterator[Action]) -> Iterator[Action]:
+    """Let pages of any origin read the answer, so that they can be tried without a server of their own."""
+    for action in actions:
+        yield action._replace(headers=(*action.headers, *_ANY_ORIGIN)) if isinstance(action, Head) else action
+
+
+def preflight(asked_headers: str) -> Iterator[Action]:
+    """Yield the answer to a browser that asks whether a page may send ``asked_headers``: it may."""
+    allow = (("access-control-allow-methods", "GET, POST"), ("access-control-allow-headers", asked_headers))
+    yield Head(200, (*_ANY_ORIGIN, *allow), 0)
+    yield Close("end")
 
 
 def json_answer(status: int, value: Any) -> Iterator[Action]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import msgspec
 
@@ -18,18 +19,22 @@ CREATED = 1_767_225_600
 
 JSON = ("content-type", "application/json")
 
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
 
 def plan(scenario: Scenario, dialect: Dialect, *, stream: bool = True, include_usage: bool = True) -> Iterator[Action]:
     """Yield what the provider does to answer with ``scenario`` in ``dialect``."""
     reply = Reply(id=answer_id(scenario), model=scenario.name, created=CREATED, include_usage=include_usage)
     steps = faulty_steps(script(scenario), scenario)
-    actions = _streamed(steps, dialect, reply) if stream else _whole(steps, dialect, reply)
+    # Anthropic's clients show the first of these names, OpenAI's the second.
+    names = tuple((name, f"req_{reply.id}") for name in ("request-id", "x-request-id"))
+    actions = _streamed(steps, dialect, reply, names) if stream else _whole(steps, dialect, reply, names)
     return faulty_actions(actions, scenario, dialect, stream=stream)
 
 
-def _streamed(steps: Iterator[Step], dialect: Dialect, reply: Reply) -> Iterator[Action]:
+def _streamed(steps: Iterator[Step], dialect: Dialect, reply: Reply, names: Headers) -> Iterator[Action]:
     encode = dialect.encoder(reply).encode
-    yield Head(200, (("content-type", dialect.content_type), ("cache-control", "no-cache")))
+    yield Head(200, (("content-type", dialect.content_type), ("cache-control", "no-cache"), *names))
     for delay, event in steps:
         if delay:
             yield Wait(delay)
@@ -39,7 +44,7 @@ def _streamed(steps: Iterator[Step], dialect: Dialect, reply: Reply) -> Iterator
     yield Close("end")
 
 
-def _whole(steps: Iterator[Step], dialect: Dialect, reply: Reply) -> Iterator[Action]:
+def _whole(steps: Iterator[Step], dialect: Dialect, reply: Reply, names: Headers) -> Iterator[Action]:
     fold, seconds = Fold(), 0.0
     for delay, event in steps:
         seconds += delay
@@ -49,7 +54,7 @@ def _whole(steps: Iterator[Step], dialect: Dialect, reply: Reply) -> Iterator[Ac
     error = fold.error
     value = dialect.error_body(error) if error else dialect.message_body(fold.message(), reply)
     body = msgspec.json.encode(value)
-    yield Head(error.http_status if error else 200, (JSON,), len(body))
+    yield Head(error.http_status if error else 200, (JSON, *names), len(body))
     yield Send(body, True)
     yield Close("end")
 

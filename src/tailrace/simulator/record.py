@@ -12,7 +12,7 @@ State: TypeAlias = Literal["open", "completed", "fault", "closed_by_client", "st
 early, as the scenario wanted. ``stopped``: the simulator itself was shut down. ``crashed``: it has a mistake."""
 
 BODY_KEPT = 64 * 1024
-"""Bytes of a request's body that are remembered: with `RECENT` records at most 16 MiB."""
+"""Bytes of a request's body that are remembered: with `RECENT` records at most 16 MiB (and as much of heads)."""
 
 RECENT = 256
 """Requests that are remembered: what a person can look through, and several times what one test makes."""

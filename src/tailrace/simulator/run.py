@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tailrace.simulator.scenario import Scenario
@@ -26,7 +26,8 @@ def run(
     async def serve() -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, over.set)
+            with suppress(NotImplementedError):  # Windows: there SIGINT arrives as KeyboardInterrupt
+                loop.add_signal_handler(number, over.set)
         async with Simulator(host, port, scenario, any_model=any_model) as simulator:
             on_ready(simulator.url)
             await over.wait()
@@ -38,7 +39,8 @@ def run(
 def in_thread(scenario: Scenario | None = None, **options: Any) -> Iterator[Simulator]:
     """Serve in a thread for as long as the ``with`` lasts; ``options`` are those of `Simulator`.
 
-    Its counts and records may be read from any thread; its coroutines and events belong to its own.
+    Its counts and records may be read from any thread, and `Simulator.wait` waits for them; its coroutines and events
+    belong to its own thread.
     """
     ready: threading.Event = threading.Event()
     simulator = Simulator(scenario=scenario, **options)

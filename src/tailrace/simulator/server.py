@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from tailrace.errors import LocalProtocolError
 from tailrace.simulator.actions import Action, Close, Head, Send, Wait
 from tailrace.simulator.connection import Connection
-from tailrace.simulator.doors import asked, json_answer, models, nothing_here
+from tailrace.simulator.doors import asked, for_pages, json_answer, models, nothing_here, preflight
 from tailrace.simulator.http import MAX_BODY, HttpRequest
 from tailrace.simulator.names import check
 from tailrace.simulator.record import RECENT, Record, State
@@ -52,6 +53,7 @@ class Simulator:
         self._clock = clock
         self._started = clock()
         self._server: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._connections: dict[Connection, Record | None] = {}
         self._paused_at: dict[Connection, float] = {}
         self._records: deque[Record] = deque(maxlen=RECENT)
@@ -65,7 +67,7 @@ class Simulator:
     # --- life -------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self, max_body=self._max_body), self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -139,6 +141,12 @@ class Simulator:
         finally:
             self._waiters.remove(waiter)
 
+    def wait(self, predicate: Callable[[Simulator], bool], timeout: float = 10.0) -> None:
+        """Do the same from another thread; raise `TimeoutError` after ``timeout`` seconds."""
+        if self._loop is None:
+            raise LocalProtocolError("the simulator is not running")
+        asyncio.run_coroutine_threadsafe(self.until(predicate), self._loop).result(timeout)
+
     def _changed(self) -> None:
         for predicate, future in self._waiters:
             if not future.done() and predicate(self):
@@ -192,10 +200,11 @@ class Simulator:
             self._connections[connection] = None
             connection.transport.abort()
             raise
-        connection.close(close)
-        self._connections[connection] = None
+        # The record first: a client in another thread may look at it as soon as it has seen the end.
         if record is not None:
             self._close(record, "fault" if close.early else "completed", close.how)
+        self._connections[connection] = None
+        connection.close(close)
         self._changed()
 
     def _close(self, record: Record, state: State, cause: str) -> None:
@@ -206,9 +215,13 @@ class Simulator:
 
     def _answer(self, request: HttpRequest) -> tuple[Iterator[Action], Record | None]:
         if request.method == "GET":
+            if request.path.endswith("/models"):
+                return for_pages(json_answer(200, models())), None
             for end, page in _PAGES.items():
                 if request.path.endswith(end):
                     return json_answer(200, page(self)), None
+        elif request.method == "OPTIONS":
+            return preflight(request.headers.get("access-control-request-headers", "*")), None
         elif request.method == "POST":
             answer = asked(request.path, request.body, self.scenario, any_model=self._any_model)
             if answer is not None:
@@ -223,7 +236,7 @@ class Simulator:
                 )
                 self._records.append(record)
                 return answer.actions, record
-        return json_answer(404, nothing_here(request.path)), None
+        return for_pages(json_answer(404, nothing_here(request.path))), None
 
     async def _play(self, connection: Connection, actions: Iterator[Action], record: Record | None) -> Close:
         """Perform ``actions`` up to the last, which is returned."""
@@ -265,6 +278,5 @@ class Simulator:
 _PAGES: dict[str, Callable[[Simulator], Any]] = {
     "/simulator/requests": lambda simulator: [record.summary() for record in simulator.requests],
     "/simulator": Simulator.stats,
-    "/models": lambda _simulator: models(),
 }
 """``end of a path → what a GET of it shows``."""

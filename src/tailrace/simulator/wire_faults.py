@@ -178,17 +178,18 @@ def no_terminator(actions: Iterator[Action], _fault: Fault, _dialect: Dialect) -
 
 def chunk(actions: Iterator[Action], fault: Fault, _dialect: Dialect) -> Iterator[Action]:
     """Write ``at`` bytes at a time, across the borders of events, as long as nothing waits."""
-    size, kept = max(1, fault.at or 1), b""
+    size, kept = max(1, fault.at or 1), bytearray()
     for action in actions:
         if isinstance(action, Send):
             kept += action.data
-            while len(kept) >= size:
-                yield Send(kept[:size])
-                kept = kept[size:]
+            whole = len(kept) - len(kept) % size
+            for start in range(0, whole, size):
+                yield Send(bytes(kept[start : start + size]))
+            del kept[:whole]
             continue
         if kept:
-            yield Send(kept)
-            kept = b""
+            yield Send(bytes(kept))
+            kept.clear()
         yield action
 
 
