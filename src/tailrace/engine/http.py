@@ -10,6 +10,8 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -37,6 +39,7 @@ class HttpUpstream:
         self._spec = spec
         self._dialect: Dialect = DIALECTS[spec.dialect]
         self._connect = (deadlines or Deadlines()).connect
+        self._proxy = _proxy_for(spec.base_url)
         self._session: aiohttp.ClientSession | None = None
 
     async def run(self, call: Call, source: Source) -> None:
@@ -46,6 +49,7 @@ class HttpUpstream:
                 self._spec.base_url.rstrip("/") + call.path,
                 data=msgspec.json.encode(call.body),
                 headers=self._headers(call),
+                proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
                 try:
@@ -79,7 +83,6 @@ class HttpUpstream:
                 max_line_size=MAX_HEADER,
                 max_field_size=MAX_HEADER,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
                 # Content encodings would let a few bytes become many; identity is asked for and only it is read.
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent",),
@@ -112,6 +115,17 @@ class HttpUpstream:
         if not secret or secret not in error.message:
             return error
         return Error(error.kind, error.message.replace(secret, "…"), code=error.code, status=error.status)
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for ``url`` (``HTTPS_PROXY``, ``NO_PROXY`` …), if any.
+
+    Looked up once: aiohttp's own ``trust_env`` asks again for every request, in a thread.
+    """
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 async def _read_at_most(content: aiohttp.StreamReader, limit: int) -> bytes:
