@@ -13,8 +13,8 @@ CAPACITY = 16
 class Handover:
     """One answer's way from a worker thread to the event loop.
 
-    The thread calls `put` and `finish`; the loop calls `take` and `stop`. A loop that does not take makes `put`
-    wait; one that has stopped makes it return False at once.
+    The thread calls `put`, the loop `take` and `stop`. A loop that does not take makes `put` wait; one that has
+    stopped makes it return False at once.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Handover:
             return True
 
     def finish(self) -> None:
-        """Say, from the thread, that no more will come."""
+        """Say, from any thread, that no more will come."""
         with self._changed:
             self._finished = True
             self._wake()
@@ -57,15 +57,14 @@ class Handover:
         while True:
             await self._filled.wait()
             with self._changed:
-                self._filled.clear()
+                if not self._finished:
+                    self._filled.clear()
                 if self._chunks:
-                    # What finishes after this wakes once more.
                     data = b"".join(self._chunks)
                     self._chunks.clear()
                     self._changed.notify_all()
                     return data
                 if self._finished:
-                    self._filled.set()
                     return None
             # Woken for a chunk that the turn before had already taken.
 

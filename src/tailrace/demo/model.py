@@ -21,7 +21,7 @@ RETRY_AFTER = 5.0
 
 
 class LocalModel:
-    """The weights, loaded with the first request, and the thread that computes.
+    """The weights, loaded by `load` or with the first request, and the thread that computes.
 
     The methods belong to one event loop's thread; what they start runs in the worker. ``loader`` is what makes the
     runtime of the weights.
@@ -35,9 +35,18 @@ class LocalModel:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tailrace-local-model")
         self._jobs: dict[Future[None], Handover] = {}
 
+    def load(self) -> None:
+        """Load the weights now; raises `ConnectError`.
+
+        The runtime holds the interpreter's lock meanwhile, for about half a second: a server calls this before it
+        listens, so that no connection has to wait for it.
+        """
+        self._thread.submit(self._loaded).result()
+
     def start(self, request: dict[str, Any], handover: Handover) -> Future[None]:
         """Have ``request`` answered into ``handover``; the result is None or a `ProviderError`.
 
+        ``handover`` is told the end whatever happens, also when the model is closed before the request's turn.
         Raises `StatusError` (503) when too many wait already.
         """
         if len(self._jobs) >= self._places:
@@ -49,7 +58,12 @@ class LocalModel:
             )
         job = self._thread.submit(self._answer, request, handover)
         self._jobs[job] = handover
-        job.add_done_callback(self._forget)
+
+        def over(job: Future[None]) -> None:
+            self._jobs.pop(job, None)
+            handover.finish()
+
+        job.add_done_callback(over)
         return job
 
     def close(self) -> None:
@@ -59,18 +73,11 @@ class LocalModel:
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._runtime = None
 
-    def _forget(self, job: Future[None]) -> None:
-        self._jobs.pop(job, None)
-
     def _answer(self, request: dict[str, Any], handover: Handover) -> None:
         """Answer one request; runs in the worker thread."""
-        try:
-            if not handover.stopped:
-                self._generate(self._loaded(), request, handover)
-        finally:
-            handover.finish()
-
-    def _generate(self, runtime: Runtime, request: dict[str, Any], handover: Handover) -> None:
+        if handover.stopped:
+            return
+        runtime = self._loaded()
         errors: list[Mapping[str, Any]] = []
 
         def take(chunk: dict[str, Any]) -> bool:

@@ -28,7 +28,10 @@ class Runtime(Protocol):
 
 
 def load(weights: Path) -> Runtime:
-    """Load the model: about a second, without holding the GIL. Raises ``ImportError`` or ``RuntimeError``."""
+    """Load the model, which takes about half a second and **holds the GIL**: best done before there is a loop.
+
+    Raises ``ImportError`` or ``RuntimeError``.
+    """
     import xllamacpp
 
     params = xllamacpp.CommonParams()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tailrace.demo.handover import Handover
 from tailrace.demo.model import LocalModel
 from tailrace.demo.request import prepare
+from tailrace.errors import ConnectError
 
 
 class Call(Protocol):
@@ -53,6 +54,8 @@ class LocalUpstream:
         finally:
             handover.stop()
             await _left(job)
+        if job.cancelled():
+            raise ConnectError("the local model is being shut down")
         job.result()
 
     async def aclose(self) -> None:
