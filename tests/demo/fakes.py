@@ -53,6 +53,24 @@ class FakeRuntime:
             self.said += 1
 
 
+class Gate:
+    """Holds the runtime before its chunk ``number`` until `open`; ``reached`` is set when it stands there."""
+
+    def __init__(self, number: int) -> None:
+        self.reached = asyncio.Event()
+        self._number = number
+        self._loop = asyncio.get_running_loop()
+        self._held = threading.Event()
+
+    def __call__(self, number: int) -> None:
+        if number == self._number:
+            self._loop.call_soon_threadsafe(self.reached.set)
+            assert self._held.wait(30)
+
+    def open(self) -> None:
+        self._held.set()
+
+
 class Call(msgspec.Struct):
     body: dict[str, Any]
 

@@ -13,7 +13,7 @@ import pytest
 from tailrace.demo import LocalModel, LocalUpstream
 from tailrace.demo.handover import CAPACITY
 from tailrace.errors import ConnectError, ProviderError, StatusError
-from tests.demo.fakes import PROGRESS, FakeRuntime, FakeSource, asking, chunk
+from tests.demo.fakes import PROGRESS, FakeRuntime, FakeSource, Gate, asking, chunk
 
 pytestmark = pytest.mark.anyio
 
@@ -134,15 +134,13 @@ async def test_the_weights_are_loaded_once() -> None:
 
 
 async def test_a_stop_reaches_the_runtime_with_its_next_chunk() -> None:
-    stopped = threading.Event()
-    runtime = FakeRuntime([chunk("a")] * 9, before=lambda number: number == 3 and stopped.wait(10))
-    source = FakeSource()
-    local = upstream(runtime)
-    task = asyncio.create_task(local.run(asking(), source))
-    await source.first.wait()
+    gate = Gate(3)
+    runtime, source = FakeRuntime([chunk("a")] * 9, before=gate), FakeSource()
+    task = asyncio.create_task(upstream(runtime).run(asking(), source))
+    await gate.reached.wait()
     task.cancel()
     await asyncio.sleep(0)
-    stopped.set()
+    gate.open()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (runtime.said, runtime.stops) == (3, 1)
@@ -150,68 +148,59 @@ async def test_a_stop_reaches_the_runtime_with_its_next_chunk() -> None:
 
 
 async def test_a_stop_waits_for_the_thread_however_often_it_is_cancelled() -> None:
-    hold = threading.Event()
-    runtime = FakeRuntime([chunk("a")] * 2, before=lambda number: number == 1 and hold.wait(10))
-    source = FakeSource()
-    task = asyncio.create_task(upstream(runtime).run(asking(), source))
-    await source.first.wait()
+    gate = Gate(1)
+    runtime = FakeRuntime([chunk("a")] * 2, before=gate)
+    task = asyncio.create_task(upstream(runtime).run(asking(), FakeSource()))
+    await gate.reached.wait()
     for _ in range(3):
         task.cancel()
         await asyncio.sleep(0)
     assert not task.done()
-    hold.set()
+    gate.open()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert runtime.stops == 1
 
 
 async def test_a_stop_while_the_prompt_is_read_is_heard_at_the_next_sign_of_life() -> None:
-    hold = threading.Event()
-    begun = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def before(number: int) -> None:
-        if number == 1:
-            loop.call_soon_threadsafe(begun.set)
-            hold.wait(10)
-
-    runtime = FakeRuntime([PROGRESS, PROGRESS, chunk("a")], before=before)
-    task = asyncio.create_task(upstream(runtime).run(asking(), FakeSource()))
-    await begun.wait()
+    gate = Gate(1)
+    runtime, source = FakeRuntime([PROGRESS, PROGRESS, chunk("a")], before=gate), FakeSource()
+    task = asyncio.create_task(upstream(runtime).run(asking(), source))
+    await gate.reached.wait()
     task.cancel()
     await asyncio.sleep(0)
-    hold.set()
+    gate.open()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (runtime.said, runtime.stops) == (1, 1)
+    assert (runtime.said, runtime.stops, source.data) == (1, 1, b"")
 
 
 async def test_one_that_is_stopped_before_its_turn_never_reaches_the_runtime() -> None:
-    hold = threading.Event()
-    runtime = FakeRuntime([chunk("a")] * 2, before=lambda number: number == 1 and hold.wait(10))
-    local, source = upstream(runtime), FakeSource()
-    running = asyncio.create_task(local.run(asking("first"), source))
-    await source.first.wait()
+    gate = Gate(0)
+    runtime = FakeRuntime([chunk("a")], before=gate)
+    local = upstream(runtime)
+    running = asyncio.create_task(local.run(asking("first"), FakeSource()))
+    await gate.reached.wait()
     waiting = asyncio.create_task(local.run(asking("second"), FakeSource()))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    hold.set()
+    gate.open()
     await running
     assert len(runtime.requests) == 1
 
 
 async def test_more_than_can_wait_are_told_to_come_back() -> None:
-    hold = threading.Event()
-    runtime = FakeRuntime([chunk("a")], before=lambda _: hold.wait(10))
+    gate = Gate(0)
+    runtime = FakeRuntime([chunk("a")], before=gate)
     local = upstream(runtime, waiting=1)
     tasks = [asyncio.create_task(local.run(asking(), FakeSource())) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(StatusError, match="1 are waiting already") as caught:
         await local.run(asking(), FakeSource())
     assert (caught.value.status, caught.value.kind, caught.value.retry_after) == (503, "overloaded", 5.0)
-    hold.set()
+    gate.open()
     await asyncio.gather(*tasks)
     await local.run(asking(), FakeSource())
 
