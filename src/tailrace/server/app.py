@@ -78,7 +78,7 @@ def create_app(relay: Relay, spec: ServerSpec | None = None) -> Starlette:
 def _routes(relay: Relay, keyring: Keyring) -> list[BaseRoute]:
     streams = Streams(relay, keyring)
     endpoints: list[tuple[str, str, Endpoint]] = [
-        *(("POST", path, Door(relay, keyring, dialect)) for path, dialect in DOORS.items()),
+        *(("POST", door.path, Door(relay, keyring, door)) for door in DOORS),
         ("GET", "/v1/models", Models(relay, keyring).list),
         ("GET", "/streams", streams.list),
         ("GET", "/streams/{stream_id}", streams.follow),

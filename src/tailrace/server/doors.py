@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 from tailrace.engine import Ask, Relay
 from tailrace.errors import RequestError
@@ -11,12 +13,32 @@ from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of, read_json
 from tailrace.server.respond import answer_stream, answer_whole
 
-DOORS: dict[str, str] = {
-    "/v1/messages": "anthropic",
-    "/v1/chat/completions": "openai_chat",
-    "/stream": "plain",
-}
-"""Path → dialect."""
+Prepare: TypeAlias = Callable[[Scope, dict[str, Any]], dict[str, Any]]
+
+
+def as_sent(_scope: Scope, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body unchanged: the dialect's JSON says everything."""
+    return body
+
+
+class DoorSpec(NamedTuple):
+    """One way in: its path, its dialect, and what its URL adds to the body.
+
+    ``prepare`` puts what a dialect keeps in the URL or leaves to a default into the body, under ``model`` and
+    ``stream``, where `Dialect.parse` reads them.
+    """
+
+    path: str
+    dialect: str
+    prepare: Prepare = as_sent
+
+
+DOORS: tuple[DoorSpec, ...] = (
+    DoorSpec("/v1/messages", "anthropic"),
+    DoorSpec("/v1/chat/completions", "openai_chat"),
+    DoorSpec("/stream", "plain"),
+)
+"""Every door that begins an answer."""
 
 NOT_FORWARDED = frozenset({*CREDENTIAL_HEADERS, "cookie", "host", "content-length", "connection"})
 """Client headers that end here, whatever the dialect: credentials for us are not credentials for a provider."""
@@ -25,10 +47,11 @@ NOT_FORWARDED = frozenset({*CREDENTIAL_HEADERS, "cookie", "host", "content-lengt
 class Door:
     """An ASGI endpoint that takes a request in one dialect and answers in it, streaming or whole."""
 
-    def __init__(self, relay: Relay, keyring: Keyring, dialect: str) -> None:
+    def __init__(self, relay: Relay, keyring: Keyring, spec: DoorSpec) -> None:
         self._relay = relay
         self._keyring = keyring
-        self._dialect = dialect
+        self._dialect = spec.dialect
+        self._prepare = spec.prepare
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -42,7 +65,7 @@ class Door:
             opened = self._relay.open(
                 Ask(
                     dialect=self._dialect,
-                    body=body,
+                    body=self._prepare(scope, body),
                     owner=owner,
                     headers={k: v for k, v in client_headers.items() if k not in NOT_FORWARDED},
                 )
