@@ -141,12 +141,13 @@ def write_start(start: BlockStart, spare_id: str) -> dict[str, Any] | None:
         return {"type": "text", "text": ""}
     if kind == "thinking":
         return {"type": "thinking", "thinking": "", "signature": ""}
-    if start.dialect not in {None, NAME}:
-        # A call of the client's own tool is the same in every dialect; the rest is its provider's own.
-        return _write_call(kind, start.id or spare_id, start.name, {}) if kind == "tool_call" else None
-    if kind in _CALL_TYPES:
-        return _write_call(kind, start.id or spare_id, start.name, {}, start.data)
-    return _write_other(kind, start.data)
+    ours = start.dialect in {None, NAME}
+    if kind == "tool_call" or (kind == "server_tool_call" and ours):
+        # A call of the client's own tool is the same in every dialect.
+        return _write_call(kind, start.id or spare_id, start.name, {}, start.data if ours else None)
+    if kind == "redacted_thinking":
+        return _write_redacted(start.data) if ours else None
+    return _write_own(start.data) if start.dialect == NAME else None
 
 
 def write_block(block: Block, spare_id: str) -> dict[str, Any] | None:
@@ -158,13 +159,13 @@ def write_block(block: Block, spare_id: str) -> dict[str, Any] | None:
         case ThinkingBlock(text=text, signature=signature):
             return {"type": "thinking", "thinking": text, "signature": signature or ""}
         case RedactedThinkingBlock(data=data):
-            return _write_other("redacted_thinking", data)
+            return _write_redacted(data)
         case RefusalBlock(text=text):
             return {"type": "text", "text": text}
         case ToolCall():
             return _whole_call(block, spare_id)
-        case OtherBlock(kind=kind, data=data, dialect=dialect):
-            return _whole_other(kind, data) if dialect in {None, NAME} else None
+        case OtherBlock(data=data, dialect=dialect):
+            return _whole_own(data) if dialect == NAME else None
 
 
 def _whole_call(call: ToolCall, spare_id: str) -> dict[str, Any] | None:
@@ -178,12 +179,19 @@ def _whole_call(call: ToolCall, spare_id: str) -> dict[str, Any] | None:
     return block if call.complete else {**block, "tailrace": {"complete": False}}
 
 
-def _whole_other(kind: str, data: Any) -> dict[str, Any] | None:
-    if isinstance(data, dict) and data.keys() == {"start", "deltas"}:
-        # The block grew by deltas that only the provider's own client can add up: both go on.
-        block = _write_other(kind, data["start"])
-        return None if block is None else {**block, "tailrace": {"deltas": data["deltas"]}}
-    return _write_other(kind, data)
+def _whole_own(data: Any) -> dict[str, Any] | None:
+    if not isinstance(data, dict) or data.keys() != {"start", "deltas"}:
+        return _write_own(data)
+    block = _write_own(data["start"])
+    if block is None:
+        return None
+    if block["type"] == "compaction":
+        # Its deltas replace its fields.
+        for delta in data["deltas"]:
+            block = {**block, **(delta if isinstance(delta, dict) else {}), "type": "compaction"}
+        return block
+    # The block grew by deltas that nothing here can add up: they go on beside it.
+    return {**block, "tailrace": {"deltas": data["deltas"]}}
 
 
 def _write_call(kind: str, identity: str, name: str | None, value: Any, beyond: Any = None) -> dict[str, Any]:
@@ -191,9 +199,11 @@ def _write_call(kind: str, identity: str, name: str | None, value: Any, beyond: 
     return {**block, **beyond} if isinstance(beyond, dict) else block
 
 
-def _write_other(kind: str, data: Any) -> dict[str, Any] | None:
-    if kind == "redacted_thinking":
-        return {"type": kind, "data": data} if isinstance(data, str) else None
+def _write_redacted(data: Any) -> dict[str, Any] | None:
+    return {"type": "redacted_thinking", "data": data} if isinstance(data, str) else None
+
+
+def _write_own(data: Any) -> dict[str, Any] | None:
     return data if isinstance(data, dict) and isinstance(data.get("type"), str) else None
 
 

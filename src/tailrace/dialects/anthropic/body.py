@@ -15,18 +15,25 @@ def message_body(message: Message, reply: Reply) -> dict[str, Any]:
     """Return ``message`` as the API's Message object; what it cannot say is left out, as in a stream."""
     usage, placeholders = write_usage(message.usage, "input_tokens", "output_tokens")
     blocks = [block for block in message.blocks if not block.choice]
-    written = [write_block(block, f"toolu_{reply.id}_{number}") for number, block in enumerate(blocks)]
-    reason = None if message.stop_reason is None else stop_word(Finish(message.stop_reason))
-    if reason in {"end_turn", "other"} and any(isinstance(block, RefusalBlock) for block in blocks):
-        reason = "refusal"
+    content: list[dict[str, Any]] = []
+    for block in blocks:
+        written = write_block(block, f"toolu_{reply.id}_{len(content)}")
+        if written is not None:
+            content.append(written)
     return {
         "id": message.id or reply.id,
         "type": "message",
         "role": "assistant",
         "model": message.model or reply.model,
-        "content": [block for block in written if block is not None],
-        "stop_reason": reason,
+        "content": content,
+        "stop_reason": _reason(message, refused=any(isinstance(block, RefusalBlock) for block in blocks)),
         "stop_sequence": message.stop_sequence,
         "usage": usage,
         **write_marks(message.usage_label, placeholders),
     }
+
+
+def _reason(message: Message, *, refused: bool) -> str | None:
+    if message.stop_reason is None:
+        return None
+    return stop_word(Finish(message.stop_reason, native=message.native_reason), refused=refused)

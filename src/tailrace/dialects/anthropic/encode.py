@@ -214,9 +214,7 @@ class AnthropicEncoder:
         finish = self._finish
         if finish is None:
             return [self._message_delta(None, None), stop]
-        # This dialect says a refusal here, and has no block for it.
-        refused = self._refused and finish.reason in {"end_turn", "other"}
-        return [self._message_delta("refusal" if refused else stop_word(finish), finish.sequence), stop]
+        return [self._message_delta(stop_word(finish, refused=self._refused), finish.sequence), stop]
 
     def _message_delta(self, reason: str | None, sequence: str | None) -> bytes:
         usage, placeholders = write_usage(self._usage, "output_tokens")

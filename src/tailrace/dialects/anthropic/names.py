@@ -79,8 +79,13 @@ CITATION_SUFFIX = "_location"
 """End of the type of every citation (``char_location``, ``web_search_result_location`` …)."""
 
 
-def stop_word(finish: Finish) -> str:
-    """Return the ``stop_reason`` that says ``finish``: the provider's own word where it is one of these."""
+def stop_word(finish: Finish, *, refused: bool) -> str:
+    """Return the ``stop_reason`` that says ``finish``: the provider's own word where it is one of these.
+
+    ``refused`` is whether the answer has a refusal: this dialect says that here, and has no block for it.
+    """
+    if refused and finish.reason in {"end_turn", "other"}:
+        return "refusal"
     native = finish.native
     if native is not None and STOP_REASONS.get(native, "other") == finish.reason:
         return native
