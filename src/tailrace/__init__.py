@@ -83,22 +83,24 @@ _EVENTS = frozenset({"Event", "Message", "Usage"})
 _CLIENT = frozenset({"AsyncClient", "AsyncStream", "Client", "Model", "Stream", "Timeout", "Timing", "ask", "stream"})
 
 
-def __getattr__(name: str) -> Any:
-    """Load what ``name`` is when it is first asked for (PEP 562)."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # a checker sees the names above, and complains about others
 
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: Any
-    if name == "__version__":
-        value = import_module("importlib.metadata").version("tailrace")
-    elif name in _SUBMODULES:
-        value = import_module(f"tailrace.{name}")
-    else:
-        room = "client" if name in _CLIENT else "events" if name in _EVENTS else "errors"
-        value = getattr(import_module(f"tailrace.{room}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """Load what ``name`` is when it is first asked for (PEP 562)."""
+        from importlib import import_module
+
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value: Any
+        if name == "__version__":
+            value = import_module("importlib.metadata").version("tailrace")
+        elif name in _SUBMODULES:
+            value = import_module(f"tailrace.{name}")
+        else:
+            room = "client" if name in _CLIENT else "events" if name in _EVENTS else "errors"
+            value = getattr(import_module(f"tailrace.{room}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

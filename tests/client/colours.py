@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -13,7 +13,7 @@ COLOURS = ("sync", "async")
 AWAITED = ("create", "models", "streams", "stop", "get_message", "close", "open", "get_final_message", "get_final_text")
 
 
-class Awaitable_:
+class InAsync:
     """Calls of ``inner`` that take time, as coroutines; everything else as it is."""
 
     def __init__(self, inner: Any) -> None:
@@ -30,12 +30,12 @@ class Awaitable_:
         return value
 
 
-class StreamInAsync(Awaitable_):
-    async def __aenter__(self) -> StreamInAsync:
+class StreamInAsync(InAsync):
+    async def __aenter__(self) -> Self:
         self.inner.__enter__()
         return self
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self.inner.__exit__(*error)
 
     def __aiter__(self) -> StreamInAsync:
@@ -53,11 +53,11 @@ class StreamInAsync(Awaitable_):
             yield text
 
 
-class ClientInAsync(Awaitable_):
-    async def __aenter__(self) -> ClientInAsync:
+class ClientInAsync(InAsync):
+    async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self.inner.__exit__(*error)
 
     def stream(self, **asked: Any) -> StreamInAsync:
@@ -68,11 +68,17 @@ class ClientInAsync(Awaitable_):
         return StreamInAsync(self.inner.resume(*args, **options))
 
 
-def connect(colour: str, handler: Callable[[httpx2.Request], httpx2.Response] | None = None, **options: Any) -> Any:
+def connect(
+    colour: str,
+    handler: Callable[[httpx2.Request], httpx2.Response] | None = None,
+    base_url: str | None = None,
+    **options: Any,
+) -> Any:
     """Return a client of that colour whose requests ``handler`` answers (None: the network)."""
-    if handler is None:
-        return ClientInAsync(Client(**options)) if colour == "sync" else AsyncClient(**options)
-    transport = httpx2.MockTransport(handler)
+    if handler is not None:
+        transport = httpx2.MockTransport(handler)
+        kinds: dict[str, Any] = {"sync": httpx2.Client, "async": httpx2.AsyncClient}
+        options["http_client"] = kinds[colour](transport=transport)
     if colour == "sync":
-        return ClientInAsync(Client(http_client=httpx2.Client(transport=transport), **options))
-    return AsyncClient(http_client=httpx2.AsyncClient(transport=transport), **options)
+        return ClientInAsync(Client(base_url, **options))
+    return AsyncClient(base_url, **options)

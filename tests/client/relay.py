@@ -1,9 +1,9 @@
-"""A relay of our own making, for the HTTP library's mock transport: a log of frames, and cuts where a test wants them."""
+"""A relay for the HTTP library's mock transport: a log of frames, and cuts where a test wants them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 import httpx2
@@ -27,13 +27,18 @@ START = frame(
         "stop_sequence": None, "usage": {"input_tokens": 9, "output_tokens": 1},
     },
 )  # fmt: skip
-TEXT_START = frame("content_block_start", index=1, content_block={"type": "text", "text": ""})
+
+
+def text_start(index: int = 1) -> bytes:
+    return frame("content_block_start", index=index, content_block={"type": "text", "text": ""})
+
+
 TEXT_STOP = frame("content_block_stop", index=1)
 STOP = frame("message_stop")
 
 
-def text(words: str) -> bytes:
-    return _delta(1, "text_delta", text=words)
+def text(words: str, index: int = 1) -> bytes:
+    return _delta(index, "text_delta", text=words)
 
 
 def finish(reason: str = "end_turn", tokens: int = 12) -> bytes:
@@ -53,7 +58,8 @@ TOOL = [
     frame("content_block_stop", index=2),
 ]
 WORDS = ["Because ", "blue ", "scatters — ", "привет ", "🌊."]
-FRAMES = [START, *THINKING, TEXT_START, *map(text, WORDS), TEXT_STOP, *TOOL, finish("tool_use"), STOP]
+FRAMES = [START, *THINKING, text_start(), *map(text, WORDS), TEXT_STOP, *TOOL, finish("tool_use"), STOP]
+TEXT_START = text_start(0)
 CANCELLED = frame(
     "error",
     error={"type": "api_error", "message": "stopped"},
@@ -69,7 +75,7 @@ def stamped(frames: Sequence[bytes], after: int = 0) -> bytes:
 class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """A response body: ``chunks`` (a callable is called instead of being sent), then an end or an exception."""
 
-    def __init__(self, chunks: Sequence[Any], error: Exception | None = None) -> None:
+    def __init__(self, chunks: Iterable[Any], error: Exception | None = None) -> None:
         self.closed = False
         self._chunks = chunks
         self._error = error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from typing import Any
 
 import httpx2
@@ -73,7 +74,7 @@ def outcome_of(error: Exception, name: str) -> Failure | Signal:
 
 def _said(words: tuple[type[TailraceError], str], error: Exception, name: str) -> TailraceError:
     kind, text = words
-    message = f"{name}: {text}"
+    message = f"{name}: {text.format(reason=_reason(error))}"
     if kind is ProviderTimeout:
         return ProviderTimeout(message, phase="connect")
     mapped = kind(message)
@@ -82,6 +83,27 @@ def _said(words: tuple[type[TailraceError], str], error: Exception, name: str) -
     return mapped
 
 
+def _reason(error: BaseException | None) -> str:
+    """Return what lies behind ``error``: the library wraps the system's exceptions several times."""
+    for _ in range(MAX_CAUSES):
+        for kind, words in _REASONS:
+            if isinstance(error, kind):
+                return words
+        error = error and (error.__cause__ or error.__context__)
+    return "no connection"
+
+
+MAX_CAUSES = 8
+"""Most exceptions behind one that are looked at; there are four or five."""
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (ssl.SSLCertVerificationError, "the server's certificate is not trusted"),
+    (ssl.SSLError, "no secure connection"),
+    (socket.gaierror, "the host name does not resolve"),
+    (ConnectionRefusedError, "connection refused"),
+    (ConnectionResetError, "connection reset"),
+)
+
 _TABLE: tuple[tuple[tuple[type[Exception], ...], tuple[type[TailraceError], str] | None], ...] = (
     ((httpx2.ConnectTimeout, httpx2.PoolTimeout), (ProviderTimeout, "no connection in time")),
     ((httpx2.TimeoutException,), None),
@@ -89,7 +111,7 @@ _TABLE: tuple[tuple[tuple[type[Exception], ...], tuple[type[TailraceError], str]
     ((httpx2.LocalProtocolError,), (LocalProtocolError, "the request has a header that HTTP does not allow")),
     ((httpx2.DecodingError,), (RemoteProtocolError, "the answer is compressed in a way that cannot be read")),
     ((httpx2.ProxyError,), (ConnectError, "the proxy refused")),
-    ((httpx2.ConnectError,), (ConnectError, "cannot connect")),
+    ((httpx2.ConnectError,), (ConnectError, "cannot connect ({reason})")),
     ((httpx2.RemoteProtocolError,), (ConnectError, "the connection closed before the answer was complete")),
     ((httpx2.TransportError, OSError), (ConnectError, "the connection was lost")),
 )

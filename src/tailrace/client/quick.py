@@ -22,7 +22,11 @@ def stream(model: str, messages: Messages, **options: Any) -> Stream:
     there is no key for it.
     """
     client, name = _client(model, options)
-    answer = client.stream(model=name, messages=messages, **options)
+    try:
+        answer = client.stream(model=name, messages=messages, **options)
+    except BaseException:
+        client.close()
+        raise
     answer.also_close(client.close)
     return answer
 

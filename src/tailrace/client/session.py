@@ -235,7 +235,6 @@ class Session:
                 yield from self._give_up("the relay went away and did not come back", cause)
                 return
             self._fruitless += 1
-            self.reconnects += 1
             yield Wait(delay)
             if self.stop_wanted and not self.stop_sent:
                 yield from self._stop()
@@ -245,6 +244,7 @@ class Session:
                 yield from self._timed_out()
             if self.answer.ending is not None:
                 return
+            self.reconnects += 1
             outcome = yield from send(self._request())
             self._waited()
             if isinstance(outcome, Head) and outcome.status == 200:

@@ -100,15 +100,20 @@ class Link:
 
     def _read(self, seconds: float | None) -> Outcome:
         guard = self._guard
-        if guard is not None and seconds is not None:
+        if guard is None:
+            return Signal.END
+        if seconds is not None:
             guard.arm(seconds)
+        outcome: Outcome
         try:
-            return next(self._chunks, Signal.END)
+            outcome = next(self._chunks, Signal.END)
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            return Signal.TIMED_OUT if guard is not None and guard.fired else outcome_of(error, self._name)
+            outcome = outcome_of(error, self._name)
         finally:
-            if guard is not None and seconds is not None:
+            if seconds is not None:
                 guard.disarm()
+        # A body that ends with its connection shows a shut one as its ordinary end.
+        return Signal.TIMED_OUT if guard.fired and not isinstance(outcome, bytes) else outcome
 
     def _stop(self) -> Outcome:
         try:
