@@ -1,0 +1,119 @@
+"""What every SDK must do on every path: checks for the Python tests and for those that drive Node.
+
+Each goes in at the house's door by one `Way` and compares with what the simulator knows of itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from tailrace.events import TextDelta
+from tailrace.simulator import frames_of, parse, script
+from tests.clients.outcome import PROMPT, Door, Way, truth
+from tests.server.conftest import House
+
+PROVIDERS = {"ant": "anthropic", "oai": "openai_chat"}
+"""``provider of the house → its dialect``."""
+
+SHAPES = ["sim", "sim-thinking", "sim-tool", "sim-tools", "sim-unicode", "sim-max_tokens", "sim-refusal"]
+
+REFUSALS: dict[str, tuple[int, str]] = {
+    "sim:fault=status@401": (401, "authentication"),
+    "sim:fault=status@404": (404, "not_found"),
+    "sim:fault=status@429:7": (429, "rate_limit"),
+    "sim:fault=status@500": (500, "internal"),
+    "sim:fault=status@529": (529, "overloaded"),
+}
+"""``model → the status it answers with, and a word of its message``."""
+
+BROKEN = [
+    f"sim:tokens=20,fault={fault}"
+    for fault in ("cut_event@8", "rst_event@8", "end_event@8", "no_terminator", "error@8", "junk@8", "cut@1500")
+]
+"""Answers that break off after some text: by the connection, by the framing, by the provider's own word."""
+
+
+async def answers_are_what_the_provider_sent(house: House, door: Door, way: Way, models: Sequence[str]) -> None:
+    """Check text, thinking, calls, stop reason and usage; and, where it streams, that pieces stayed pieces."""
+    outcomes = await way(house.url, models)
+    assert {model: outcome.failure for model, outcome in zip(models, outcomes, strict=True)} == dict.fromkeys(models)
+    for model, outcome in zip(models, outcomes, strict=True):
+        assert outcome.answer == truth(door, model), model
+        if outcome.pieces is not None:
+            assert outcome.pieces == pieces(model), model
+
+
+def pieces(model: str) -> int:
+    """Return in how many pieces the simulator says the text of ``model``."""
+    return sum(isinstance(step.event, TextDelta) for step in script(parse(model)))
+
+
+async def refusals_are_typed(house: House, way: Way, provider: str, classes: dict[int, str]) -> None:
+    """Check class, status and message of what is raised for an HTTP error, the relay's own 404 among them."""
+    wanted = {f"{provider}/{model}": said for model, said in REFUSALS.items()}
+    wanted["nobody/sim"] = (404, "nobody/sim")
+    for (model, (status, word)), outcome in zip(wanted.items(), await way(house.url, list(wanted)), strict=True):
+        assert outcome.failure is not None, model
+        assert (outcome.failure.kinds[0], outcome.failure.status) == (classes[status], status), model
+        assert word in outcome.failure.message, model
+        assert outcome.answer.text == "", model
+
+
+async def broken_answers_raise(house: House, way: Way, provider: str, raised: str, *, whole: bool = False) -> None:
+    """Check that a stream which breaks off raises ``raised`` and that what came before is in the caller's hands."""
+    models = [f"{provider}/{model}" for model in BROKEN]
+    for model, outcome in zip(models, await way(house.url, models), strict=True):
+        assert outcome.failure is not None, (model, outcome.answer)
+        assert raised in outcome.failure.kinds, (model, outcome.failure)
+        words = "asked to fail" if "error@" in model else "not " if "junk" in model else "closed"
+        assert words in outcome.failure.message, (model, outcome.failure)
+        if not whole:
+            assert outcome.answer.text, model
+            assert truth("anthropic", model).text.startswith(outcome.answer.text), model
+
+
+async def cuts_at_every_event_raise(house: House, way: Way, provider: str, raised: str) -> None:
+    """Check that no place at which an answer can be cut makes a success of it."""
+    events = len(frames_of(parse("sim:tokens=3"), PROVIDERS[provider]))
+    assert events > 5
+    models = [f"{provider}/sim:tokens=3,fault={cut}@{at}" for cut in ("cut_event", "end_event") for at in range(events)]
+    for model, outcome in zip(models, await way(house.url, models), strict=True):
+        assert outcome.failure is not None, (model, outcome.answer)
+        assert raised in outcome.failure.kinds, (model, outcome.failure)
+
+
+async def a_stop_in_the_middle_raises(house: House, way: Way, provider: str, raised: str, *, whole: bool) -> None:
+    """Ask, stop the stream from elsewhere when some of it has been said, and check that this is no success."""
+    # Twenty seconds of an answer: the stop is in the middle of it however slow this machine is.
+    model = f"{provider}/sim:tokens=4000,rate=200"
+    asking = asyncio.ensure_future(way(house.url, [model]))
+    await house.sim.until(lambda sim: bool(sim.requests) and sim.requests[-1].events_sent >= 10)
+    async with house.http.get(house.url + "/streams") as listed:
+        (stream,) = (await listed.json())["data"]
+    async with house.http.post(f"{house.url}/streams/{stream['id']}/stop") as stopped:
+        assert (await stopped.json())["ending"] == "cancelled"
+    (outcome,) = await asking
+    assert outcome.failure is not None, outcome.answer
+    assert raised in outcome.failure.kinds, outcome.failure
+    assert "stopped" in outcome.failure.message, outcome.failure
+    if not whole:
+        assert outcome.answer.text
+        assert truth("anthropic", model).text.startswith(outcome.answer.text)
+    await house.sim.until(lambda sim: sim.open_connections == 0)
+    assert house.sim.requests[-1].state == "closed_by_client"
+
+
+async def heartbeats_break_nothing(house: House, door: Door, ways: Iterable[Way], provider: str) -> None:
+    """Check, on all ``ways`` at once, an answer with silences before its first event and between its events."""
+    model = f"{provider}/sim-tools:tokens=12,ttft=0.2,fault=stall_event@6:0.2"
+    await asyncio.gather(*(answers_are_what_the_provider_sent(house, door, way, [model]) for way in ways))
+    # The same once more without an SDK: heartbeats did stand in both silences, between events with ids.
+    path, beat = ("/v1/messages", b"event: ping\n") if door == "anthropic" else ("/v1/chat/completions", b": hb\n")
+    body = {"model": model, "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
+    async with house.http.post(house.url + path, json=body) as response:
+        data = await response.read()
+    before, id_line, after = data.partition(b"id: 1\n")
+    assert id_line
+    assert beat in before
+    assert beat in after
