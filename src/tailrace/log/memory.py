@@ -45,14 +45,18 @@ class MemoryLog:
         """Add ``frames``; all of them or, past a cap, none."""
         if self.ending is not None or not frames:
             return
-        number = len(self._frames)
-        stamped = [stamp_id(number + i, frame) for i, frame in enumerate(frames, 1)] if self._ids else frames
-        self._check(number + len(stamped), self.size + sum(map(len, stamped)))
-        total = self.size
-        for frame in stamped:
-            total += len(frame)
-            self._ends.append(total)
-        self._frames.extend(stamped)
+        number, total = len(self._frames), self.size
+        stamped: list[bytes] = []
+        ends: list[int] = []
+        for frame in frames:
+            number += 1
+            data = stamp_id(number, frame) if self._ids else frame
+            total += len(data)
+            stamped.append(data)
+            ends.append(total)
+        self._check(number, total)
+        self._frames += stamped
+        self._ends.extend(ends)
         self._notify()
 
     def _check(self, count: int, size: int) -> None:
