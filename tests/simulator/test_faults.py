@@ -61,6 +61,13 @@ def test_stalling_loses_nothing(dialect: str, at: int) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECT_NAMES)
+def test_a_place_between_two_events_splits_neither(dialect: str) -> None:
+    first = frames_of(PLAIN, dialect)[0]
+    played = actions(dialect, Fault("stall", len(first)))
+    assert [action for action in played if action != Wait(FOREVER)] == actions(dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECT_NAMES)
 def test_stalling_after_an_event(dialect: str) -> None:
     played = actions(dialect, Fault("stall_event", 3))
     assert sent(played[: played.index(Wait(FOREVER))]) == b"".join(frames_of(PLAIN, dialect)[:3])
@@ -143,6 +150,7 @@ def test_the_harmless_ones_are_on_the_wire() -> None:
 
     whole = body()
     assert body(Fault("comments")).count(b"\n: ") == len(frames_of(PLAIN, "anthropic")) - 1
+    assert body(Fault("comments", 5)).count(b": the simulator") == -(-len(frames_of(PLAIN, "anthropic")) // 5)
     assert body(Fault("crlf")) == whole.replace(b"\n", b"\r\n")
     assert body(Fault("bom")) == b"\xef\xbb\xbf" + whole
     assert body(Fault("pings")).count(b"event: ping") > 10
@@ -193,6 +201,13 @@ def test_any_status_can_be_asked_for(dialect: str, status: int) -> None:
     assert isinstance(body, Send)
     assert head.status == status
     assert DIALECTS[dialect].read_error(status, body.data).http_status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(500, "api_error"), (529, "overloaded_error"), (418, "invalid_request_error")]
+)
+def test_a_status_has_its_own_kind_of_error(status: int, kind: str) -> None:
+    assert f'"type":"{kind}"'.encode() in sent(actions("anthropic", Fault("status", status)))
 
 
 def test_a_page_is_no_json() -> None:

@@ -8,7 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from tailrace.dialects import DIALECTS
 from tailrace.simulator import Scenario, Simulator, bytes_of, expected, frames_of, model_names
+from tailrace.simulator.actions import Close, Head
+from tailrace.simulator.connection import Connection
+from tailrace.simulator.plan import plan
 from tests.simulator.reading import PATHS, answer, connected, get, request_body
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +35,15 @@ async def test_a_stream_is_the_scenarios_bytes_each_event_a_write(dialect: str) 
         assert record.bytes_sent == len(said.body)
         assert record.events_sent == len(said.writes)
         assert record.closed.is_set()
+
+
+async def test_usage_is_streamed_to_those_who_ask() -> None:
+    async with Simulator() as simulator, connected(simulator) as client:
+        body = request_body("openai_chat", "sim")
+        for included in (True, False):
+            body["stream_options"] = {"include_usage": included}
+            await client.send("POST", "/v1/chat/completions", msgspec.json.encode(body))
+            assert (b'"usage":{' in (await client.answer()).body) == included
 
 
 @pytest.mark.parametrize("dialect", DIALECT_NAMES)
@@ -243,6 +256,29 @@ async def test_a_late_wake_up_is_made_up_for() -> None:
     async with Simulator(sleep=oversleep, clock=clock) as simulator:
         await answer(simulator, "anthropic", "sim:tokens=101,rate=50")
         assert clock.now == pytest.approx(2.0, abs=0.01)
+
+
+async def test_time_spent_blocked_is_not_made_up_for() -> None:
+    clock = Clock()
+
+    class Slow(Connection):
+        """A connection whose reader takes 100 seconds for the first write."""
+
+        def head(self, _head: Head) -> None:
+            pass
+
+        def body(self, _data: bytes) -> None:
+            pass
+
+        async def writable(self) -> bool:
+            clock.now = max(clock.now, 100.0)
+            return True
+
+    simulator = Simulator(sleep=clock.sleep, clock=clock)
+    actions = plan(Scenario(tokens=11, rate=10.0), DIALECTS["anthropic"])
+    assert await simulator._play(Slow(simulator), actions, None) == Close("end")
+    assert clock.now == pytest.approx(101.0)
+    assert len(clock.slept) == 10
 
 
 async def test_stopping_the_simulator_ends_what_is_open() -> None:

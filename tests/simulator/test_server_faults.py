@@ -163,9 +163,10 @@ async def test_a_reader_that_does_not_read_pauses_the_provider() -> None:
                 await reader.readuntil(b"\r\n\r\n")
                 await reader.readexactly(1024 * 1024)
                 await simulator.until(lambda s: s.requests[0].bytes_sent > sent)
-                assert record.blocked_seconds > 0
+                assert 0 < record.blocked_seconds <= simulator.blocked_seconds
         finally:
             writer.transport.abort()
         await record.closed.wait()
         assert record.state == "closed_by_client"
         assert simulator.stats()["blocked"] == 0
+        assert simulator.blocked_seconds == record.blocked_seconds > 0

@@ -72,11 +72,10 @@ class Record:
         name = self.scenario.name if self.scenario else "?"
         return f"<Record {self.id} {self.dialect} {name!r} {self.state}, {self.bytes_sent} bytes sent>"
 
-    def close(self, state: State, cause: str | None = None) -> None:
-        """Say how the answer ended; only the first word counts."""
-        if self.state == "open":
-            self.state, self.cause = state, cause
-            self.closed.set()
+    def close(self, state: State, cause: str) -> None:
+        """Say how the answer ended."""
+        self.state, self.cause = state, cause
+        self.closed.set()
 
     def summary(self) -> dict[str, Any]:
         """Return what `GET /simulator/requests` shows: no header's value, because some are keys."""

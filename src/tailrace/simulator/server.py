@@ -81,7 +81,7 @@ class Simulator:
         """Close the port and every connection; again does nothing."""
         if self._server is None:
             return
-        server, self._server = self._server, None
+        server, self._server, self._loop = self._server, None, None
         self._stopping = True
         server.close()
         tasks = [connection.task for connection in self._connections if connection.task is not None]
@@ -145,7 +145,7 @@ class Simulator:
         """Do the same from another thread; raise `TimeoutError` after ``timeout`` seconds."""
         if self._loop is None:
             raise LocalProtocolError("the simulator is not running")
-        asyncio.run_coroutine_threadsafe(self.until(predicate), self._loop).result(timeout)
+        asyncio.run_coroutine_threadsafe(asyncio.wait_for(self.until(predicate), timeout), self._loop).result()
 
     def _changed(self) -> None:
         for predicate, future in self._waiters:
