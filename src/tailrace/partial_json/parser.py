@@ -62,11 +62,13 @@ class Parser(Scanner):
         character are lost, `value` has what they said), `JSONLimitExceeded` when it passes a cap; both again for
         every later fragment. `LocalProtocolError` after `close`.
         """
-        # Most fragments lie inside a string, and these lines are the whole cost of one. `isprintable` is true for no
-        # control character; for some that are legal (a no-break space) it is false: they go a longer way.
+        # Most fragments lie inside a string, and these lines are the whole cost of one: what `_text` and `_grow` would
+        # do, without the calls. `isprintable` is true for no control character; for some that are legal (a no-break
+        # space) it is false, and they go a longer way.
         if self._plain and text:
-            plain = '"' not in text and "\\" not in text and text.isprintable()
-            run = text if plain else inside(text)
+            run = text
+            if '"' in text or "\\" in text or not text.isprintable():
+                run = inside(text)
             room = self._room - len(text)
             if run and room >= 0:
                 self._room = room

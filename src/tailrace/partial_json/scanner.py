@@ -64,7 +64,7 @@ class Scanner(Tree):
         self._expect = VALUE
         self._after = END  # what to expect after a value of the innermost container
         self._inside: Step | None = None
-        self._plain = False  # in a string value and nothing is held: the next fragment may take the short way
+        self._plain = False  # in a string that is not the root, nothing held: fragments may take the short way
         self._key: list[str] = []  # pieces of the open key
         self._held = ""
         self._room = limits.max_size  # characters that may still come
@@ -170,7 +170,9 @@ class Scanner(Tree):
             events.append(Completed(self._path, self._node[self._slot]))
             return stop + 1
         self._inside = Scanner._text
-        self._plain = stop == end or self._hold(text, stop)
+        if stop < end:
+            self._hold(text, stop)
+        self._plain = not self._held and bool(self._stack)
         return end
 
     def _begin_key(self, text: str, at: int, events: list[Event]) -> int:
@@ -199,12 +201,11 @@ class Scanner(Tree):
             events.append(KeyRepeated(self._path))
         return stop + 1
 
-    def _hold(self, text: str, at: int) -> bool:
+    def _hold(self, text: str, at: int) -> None:
         fault = first_fault(text, at)
         if fault is not None:
             self._die(text, fault, f"{text[fault]!r} in a string")
         self._held = text[at:-1]
-        return False
 
     # Numbers and literals: shown when they are whole, never before
 

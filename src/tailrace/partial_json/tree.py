@@ -1,10 +1,10 @@
 """The document so far, and the place in it where the next value goes.
 
-Invariants, wherever `value` or `snapshot` can be called:
+Invariants between two steps:
 
 - ``_node`` is the innermost open container, ``_base`` its path and ``_slot`` the place of its newest value: a key in an
   object, -1 in an array. The root is the only item of a list that stands for a container around it.
-- An open string is in the tree at ``_slot`` up to what ``_pieces`` still holds, and ``_path`` is its path.
+- An open string is in the tree at ``_slot``, and ``_path`` is its path. Only that place changes.
 - Closed containers never change again; so a snapshot may share them.
 """
 
@@ -16,11 +16,17 @@ from tailrace.partial_json.events import Path
 
 
 class Tree:
-    """Objects, arrays and strings that grow at one place only: their end."""
+    """Objects, arrays and strings that grow at one place only: their end.
 
-    __slots__ = ("_base", "_node", "_path", "_root", "_slot", "_stack")
+    ``value`` is the live value: always the same containers, growing; None before the first value began. Open strings,
+    objects and arrays are in it, numbers and literals only when they are whole. Do not change it; to keep one state of
+    it, take a `snapshot`. It is an attribute and not a property because it is read after every fragment.
+    """
+
+    __slots__ = ("_base", "_node", "_path", "_root", "_slot", "_stack", "value")
 
     def __init__(self) -> None:
+        self.value: Any = None
         self._root: list[Any] = []
         self._node: Any = self._root  # dict or list: which of the two is asked where it matters
         self._base: Path = ()
@@ -28,24 +34,14 @@ class Tree:
         self._path: Path = ()
         self._stack: list[tuple[Any, Path, str | int]] = []
 
-    @property
-    def value(self) -> Any:
-        """The live value: the same containers every time, growing; None before the first value began.
-
-        Costs what came since the last call, whatever the size of the document. Open strings, objects and arrays are in
-        it, numbers and literals only when whole. Do not change it; to keep one state of it, take a `snapshot`.
-        """
-        return self._root[0] if self._root else None
-
     def snapshot(self) -> Any:
         """Return the value as it is now; later fragments do not change it.
 
         Copies the open containers, one level each, and shares the closed ones with the live value: the cost grows with
         how wide the open containers are. Keeping every state of a long open string copies that string each time.
         """
-        value = self.value
         if not self._stack:
-            return value
+            return self.value
         inner = self._node.copy()
         for node, _, slot in reversed(self._stack[1:]):
             outer = node.copy()
@@ -58,6 +54,8 @@ class Tree:
             self._node[self._slot] = value
         else:
             self._node.append(value)
+            if not self._stack:
+                self.value = value
 
     def _grow(self, text: str) -> None:
         """Add ``text`` to the open string.
@@ -69,7 +67,12 @@ class Tree:
         slot = self._slot
         grown = node[slot]
         node[slot] = None
-        grown += text
+        if node is self._root:
+            self.value = None
+            grown += text
+            self.value = grown
+        else:
+            grown += text
         node[slot] = grown
 
     def _push(self, node: Any) -> None:
