@@ -6,7 +6,10 @@ import os
 
 import pytest
 
-from tests.server.conftest import House, house, limits, make_relay
+# Before anything imports it: what a failed check compared is shown.
+pytest.register_assert_rewrite("tests.clients.checks")
+
+from tests.server.conftest import House, house, limits, make_relay  # noqa: E402
 
 __all__ = ["House", "clean_environment", "house", "limits", "make_relay"]
 

@@ -36,35 +36,30 @@ each_whole = pytest.mark.parametrize(("door", "way"), [(door, way) for door, way
 each_provider = pytest.mark.parametrize("provider", checks.PROVIDERS)
 
 
-@each_provider
 @each_stream
-async def test_a_refusal_of_a_stream(house: House, door: Door, way: str, provider: str) -> None:
-    await checks.refusals_are_typed(house, STREAMING[door][way], provider, CLASSES[door])
+async def test_a_refusal_of_a_stream(house: House, door: Door, way: str) -> None:
+    await checks.refusals_are_typed(house, STREAMING[door][way], CLASSES[door])
 
 
-@each_provider
 @each_whole
-async def test_a_refusal_of_a_whole_answer(house: House, door: Door, way: str, provider: str) -> None:
-    await checks.refusals_are_typed(house, WHOLE[door][way], provider, CLASSES[door])
+async def test_a_refusal_of_a_whole_answer(house: House, door: Door, way: str) -> None:
+    await checks.refusals_are_typed(house, WHOLE[door][way], CLASSES[door])
 
 
-@each_provider
 @each_stream
-async def test_a_broken_stream(house: House, door: Door, way: str, provider: str) -> None:
-    await checks.broken_answers_raise(house, STREAMING[door][way], provider, f"{door}.APIError")
-    await checks.cuts_at_every_event_raise(house, STREAMING[door][way], provider, f"{door}.APIError")
+async def test_a_stream_that_breaks_off(house: House, door: Door, way: str) -> None:
+    await checks.what_breaks_off_raises(house, STREAMING[door][way], f"{door}.APIError")
 
 
-@each_provider
 @each_whole
-async def test_a_broken_whole_answer(house: House, door: Door, way: str, provider: str) -> None:
-    await checks.broken_answers_raise(house, WHOLE[door][way], provider, f"{door}.InternalServerError", whole=True)
+async def test_a_whole_answer_that_breaks_off(house: House, door: Door, way: str) -> None:
+    await checks.what_breaks_off_raises(house, WHOLE[door][way], f"{door}.InternalServerError", whole=True)
 
 
 @each_provider
 @each_stream
 async def test_a_stop_of_a_stream(house: House, door: Door, way: str, provider: str) -> None:
-    await checks.a_stop_in_the_middle_raises(house, STREAMING[door][way], provider, f"{door}.APIError", whole=False)
+    await checks.a_stop_in_the_middle_raises(house, STREAMING[door][way], provider, f"{door}.APIError")
 
 
 @each_whole
