@@ -97,6 +97,17 @@ def encode(events: Iterable[Event]) -> bytes:
     return b"".join(frame for event in events for frame in encoder.encode(event))
 
 
+def payloads(stream: bytes) -> list[dict[str, Any]]:
+    """Return the JSON of each event of ``stream``, and check its framing on the way."""
+    found = []
+    for block in stream.removesuffix(b"\n\n").split(b"\n\n"):
+        event, data = block.split(b"\n")
+        payload = json.loads(data.removeprefix(b"data: "))
+        assert event == b"event: %b" % payload["type"].encode()
+        found.append(payload)
+    return found
+
+
 def without_superseded_usage(events: Iterable[Event]) -> list[Event]:
     """Return ``events`` without a usage report that the next one overwrites: an encoder says only the last."""
     kept: list[Event] = []

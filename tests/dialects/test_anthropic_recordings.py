@@ -125,7 +125,7 @@ def normal(body: dict[str, Any]) -> dict[str, Any]:
                     block.pop("is_error", None)
     if "output_format" in found:
         found["output_config"] = {"format": found.pop("output_format")}
-    found["tools"] = sorted(found.get("tools", []), key=lambda tool: json.dumps(tool))
+    found["tools"] = sorted(found.get("tools", []), key=lambda tool: json.dumps(tool, sort_keys=True))
     for tool in found["tools"]:
         if tool.get("type") == "custom":
             del tool["type"]

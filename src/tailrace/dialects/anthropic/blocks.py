@@ -144,7 +144,8 @@ def write_start(start: BlockStart, spare_id: str) -> dict[str, Any] | None:
     ours = start.dialect in {None, NAME}
     if kind == "tool_call" or (kind == "server_tool_call" and ours):
         # A call of the client's own tool is the same in every dialect.
-        return _write_call(kind, start.id or spare_id, start.name, {}, start.data if ours else None)
+        call = {"type": _CALL_TYPES[kind], "id": start.id or spare_id, "name": start.name or "", "input": {}}
+        return _with_rest(call, start.data) if start.dialect == NAME else call
     if kind == "redacted_thinking":
         return _write_redacted(start.data) if ours else None
     return _write_own(start.data) if start.dialect == NAME else None
@@ -169,12 +170,13 @@ def write_block(block: Block, spare_id: str) -> dict[str, Any] | None:
 
 
 def _whole_call(call: ToolCall, spare_id: str) -> dict[str, Any] | None:
-    ours = call.dialect in {None, NAME}
-    if call.server and not ours:
+    if call.server and call.dialect not in {None, NAME}:
         return None
     kind = "server_tool_call" if call.server else "tool_call"
     value = call.input if call.complete else {}
-    block = _write_call(kind, call.id or spare_id, call.name, value, call.data if ours else None)
+    block = {"type": _CALL_TYPES[kind], "id": call.id or spare_id, "name": call.name, "input": value}
+    if call.dialect == NAME:
+        block = _with_rest(block, call.data)
     # An input that broke off must not pass for an empty one.
     return block if call.complete else {**block, "tailrace": {"complete": False}}
 
@@ -194,9 +196,13 @@ def _whole_own(data: Any) -> dict[str, Any] | None:
     return {**block, "tailrace": {"deltas": data["deltas"]}}
 
 
-def _write_call(kind: str, identity: str, name: str | None, value: Any, beyond: Any = None) -> dict[str, Any]:
-    block = {"type": _CALL_TYPES[kind], "id": identity, "name": name or "", "input": value}
-    return {**block, **beyond} if isinstance(beyond, dict) else block
+def _with_rest(call: dict[str, Any], rest: Any) -> dict[str, Any]:
+    """Return ``call`` with what this dialect says about it beyond id, name and input."""
+    if not isinstance(rest, dict):
+        return call
+    kind = rest.get("type")
+    both_server = call["type"] in SERVER_CALLS and kind in SERVER_CALLS
+    return {**call, **rest, "type": kind if both_server else call["type"]}
 
 
 def _write_redacted(data: Any) -> dict[str, Any] | None:

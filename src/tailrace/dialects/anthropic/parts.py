@@ -46,15 +46,14 @@ def note_rest(block: dict[str, Any], kind: str, known: frozenset[str], extra: di
             extra.setdefault(name if name == "cache_control" else f"{kind}.{name}", value)
 
 
-def read_content(block: dict[str, Any], path: str, extra: dict[str, Any]) -> tuple[Part, ...]:
-    """Return the parts of a ``content``: a string, which is short for one text, or an array of blocks."""
-    content, here = block.get("content"), fields.at(path, "content")
+def read_content(content: Any, path: str, extra: dict[str, Any]) -> tuple[Part, ...]:
+    """Return the parts of a ``content`` at ``path``: a string, which is short for one text, or an array of blocks."""
     if isinstance(content, str):
         return (TextPart(content),)
     if not isinstance(content, list):
-        raise fields.refuse(here, "must be a string or an array of blocks")
+        raise fields.refuse(path, "must be a string or an array of blocks")
     return tuple(
-        read_part(fields.an_object(inner, fields.at(here, i)), fields.at(here, i), extra)
+        read_part(fields.an_object(inner, fields.at(path, i)), fields.at(path, i), extra)
         for i, inner in enumerate(content)
     )
 
@@ -102,7 +101,8 @@ def _read_result(block: dict[str, Any], path: str, extra: dict[str, Any]) -> Par
     call = fields.required_text(block, "tool_use_id", path)
     failed = fields.flag(block, "is_error", path) or False
     inner: list[TextPart | ImagePart | FilePart] = []
-    for part in () if block.get("content") is None else read_content(block, path, extra):
+    content = block.get("content")
+    for part in () if content is None else read_content(content, fields.at(path, "content"), extra):
         if not isinstance(part, TextPart | ImagePart | FilePart):
             # A search result, a reference to a tool: whoever cannot say it says no by its name.
             return OpaquePart(NAME, part.kind if isinstance(part, OpaquePart) else "tool_result", block)

@@ -96,7 +96,7 @@ def _turns(body: dict[str, Any], extra: dict[str, Any]) -> tuple[Turn, ...]:
         role = _ROLES.get(name)
         if role is None:
             raise fields.refuse(f"{path}.role", f"{name!r} is not a role")
-        turns.append(Turn(role, read_content(message, path, extra)))
+        turns.append(Turn(role, read_content(message.get("content"), f"{path}.content", extra)))
         note_rest(message, "messages", frozenset({"role", "content"}), extra)
     return tuple(turns)
 
@@ -106,7 +106,7 @@ def _system(body: dict[str, Any], extra: dict[str, Any]) -> tuple[TextPart, ...]
     if value is None:
         return ()
     texts: list[TextPart] = []
-    for i, part in enumerate(read_content({"content": value}, "system", extra)):
+    for i, part in enumerate(read_content(value, "system", extra)):
         if not isinstance(part, TextPart):
             raise fields.refuse(f"system.{i}", "must be text")
         texts.append(part)
@@ -123,7 +123,8 @@ def _stop(body: dict[str, Any]) -> tuple[str, ...]:
 
 def _user(body: dict[str, Any], extra: dict[str, Any]) -> str | None:
     metadata = fields.mapping(body, "metadata") or {}
-    note_rest(metadata, "metadata", frozenset({"user_id"}), extra)
+    if rest := {name: value for name, value in metadata.items() if name != "user_id"}:
+        extra["metadata"] = rest
     return fields.text(metadata, "user_id", "metadata")
 
 
