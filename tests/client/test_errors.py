@@ -20,6 +20,7 @@ from tailrace.errors import (
     ProviderTimeout,
     RemoteProtocolError,
     StatusError,
+    StreamInterrupted,
     TailraceError,
 )
 from tests.client.colours import connect
@@ -204,6 +205,36 @@ async def test_only_a_relay_keeps_streams(colour: str) -> None:
                 await call
         with pytest.raises(ConfigError):
             client.resume("x")
+
+
+@pytest.mark.anyio
+async def test_a_closed_client_asks_nothing(colour: str) -> None:
+    client = connect(colour, None, "http://127.0.0.1:9")
+    await client.close()
+    await client.close()
+    with pytest.raises(LocalProtocolError, match="closed"):
+        client.stream(**ASKED)
+    with pytest.raises(LocalProtocolError, match="closed"):
+        await client.models()
+
+
+@pytest.mark.anyio
+async def test_a_stream_whose_http_client_was_closed_gives_up_at_once(colour: str) -> None:
+    relay = Relay(cuts=[600])
+    async with connect(colour, relay) as client, client.stream(**ASKED) as stream:
+        await close_http(client)
+        with pytest.raises(StreamInterrupted) as caught:
+            await stream.get_final_message()
+    assert stream.reconnects == 1
+    assert isinstance(caught.value.__cause__, LocalProtocolError)
+
+
+async def close_http(client: Any) -> None:
+    http = getattr(client, "inner", client)._http
+    if isinstance(http, httpx2.Client):
+        http.close()
+    else:
+        await http.aclose()
 
 
 def test_what_has_no_json_form_is_refused() -> None:

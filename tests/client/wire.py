@@ -6,9 +6,9 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.client.relay import STREAM_ID
 
@@ -60,10 +60,11 @@ class Connection:
 
 
 class WireServer:
-    """Hands each connection to ``serve``, in a thread of its own, then closes it."""
+    """Hands each connection to ``serve``, in a thread of its own, then closes it; ``parsed``: its request read."""
 
-    def __init__(self, serve: Callable[[Connection], None], certificate: Path | None = None) -> None:
+    def __init__(self, serve: Callable[[Any], None], certificate: Path | None = None, *, parsed: bool = True) -> None:
         self._serve = serve
+        self._parsed = parsed
         self._tls: ssl.SSLContext | None = None
         if certificate is not None:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -95,7 +96,36 @@ class WireServer:
 
     def _run(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError), sock, self._secured(sock) as connection:
-            self._serve(Connection(connection))
+            self._serve(Connection(connection) if self._parsed else connection)
 
     def _secured(self, sock: socket.socket) -> socket.socket:
         return self._tls.wrap_socket(sock, server_side=True) if self._tls else sock
+
+
+@contextlib.contextmanager
+def pass_on(url: str, cuts: list[int]) -> Iterator[str]:
+    """Carry connections to the server at ``url``, each cut after so many bytes of answer; the last are whole."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    remaining = list(cuts)
+
+    def carry(client: socket.socket) -> None:
+        limit = remaining.pop(0) if remaining else None
+        with client, socket.create_connection((host, int(port))) as server:
+            up = threading.Thread(target=_pump, args=(client, server, None), daemon=True)
+            up.start()
+            _pump(server, client, limit)
+            up.join(20)
+
+    with WireServer(carry, parsed=False) as wire:
+        yield wire.url
+
+
+def _pump(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+    carried = 0
+    with contextlib.suppress(OSError):
+        while (limit is None or carried < limit) and (data := source.recv(65536)):
+            sink.sendall(data if limit is None else data[: limit - carried])
+            carried += len(data)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)

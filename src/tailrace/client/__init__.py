@@ -8,7 +8,7 @@ Start reading at: commands.py, then session.py.
 
 from tailrace.client.aio.client import AsyncClient
 from tailrace.client.aio.stream import AsyncStream
-from tailrace.client.base import Model
+from tailrace.client.base_client import Model
 from tailrace.client.quick import ask, stream
 from tailrace.client.sync.client import Client
 from tailrace.client.sync.stream import Stream

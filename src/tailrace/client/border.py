@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 
 from tailrace.client.commands import Failure, Head, Send, Signal
+from tailrace.client.endpoint import Endpoint
 from tailrace.errors import (
     ConfigError,
     ConnectError,
@@ -21,6 +22,18 @@ from tailrace.errors import (
 
 LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=5.0)
 """No cap on connections: a stream holds one for minutes, and waiting for a free one would be a silent queue."""
+
+
+def client_arguments(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what an ``httpx2`` client for ``endpoint`` is made with."""
+    if not endpoint.loopback:
+        return {"limits": LIMITS}
+    # A proxy cannot reach this machine's loopback for us, whatever the environment says.
+    arguments: dict[str, Any] = {"limits": LIMITS, "trust_env": False}
+    if endpoint.plain:
+        # Loading the system's certificates takes 80 ms and serves nothing here; this context trusts nobody.
+        arguments["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return arguments
 
 
 def request_arguments(command: Send) -> dict[str, Any]:
@@ -48,20 +61,24 @@ def no_read_timeout(response: httpx2.Response) -> None:
     response.request.extensions.get("timeout", {})["read"] = None
 
 
-def shut_down(response: httpx2.Response) -> bool:
-    """Shut the response's connection down, from any thread; a read that waits on it returns at once.
+def socket_of(response: httpx2.Response) -> socket.socket | None:
+    """Return the socket that brings ``response`` and nothing else.
 
-    Returns False where the transport shows no socket (a test's transport) or the socket is shared (HTTP/2). The
-    plain socket's method is called, not that of a TLS socket, which would first forget its TLS state under the
-    reader's hands.
+    None where the transport shows none (a test's), or shares it between requests (HTTP/2).
     """
     stream = response.extensions.get("network_stream")
     connection = stream.get_extra_info("socket") if stream is not None else None
-    if not isinstance(connection, socket.socket) or response.http_version == "HTTP/2":
-        return False
+    return connection if isinstance(connection, socket.socket) and response.http_version != "HTTP/2" else None
+
+
+def shut_down(connection: socket.socket) -> None:
+    """Shut a connection down, from any thread; a read that waits on it returns at once.
+
+    The plain socket's method is called, not that of a TLS socket, which would first forget its TLS state under the
+    reader's hands.
+    """
     with contextlib.suppress(OSError):  # closed already
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
-    return True
 
 
 def outcome_of(error: Exception, name: str) -> Failure | Signal:

@@ -35,7 +35,7 @@ class Endpoint:
     ``relay`` says that it is a Tailrace server; ``dialect`` is what requests are written in.
     """
 
-    __slots__ = ("_default_headers", "_key", "base_url", "dialect", "loopback", "name", "relay")
+    __slots__ = ("_default_headers", "_key", "base_url", "dialect", "loopback", "name", "plain", "relay")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Endpoint:
         self.base_url = base_url.rstrip("/")
         self.relay = dialect is None
         self.dialect: Dialect = DIALECTS[dialect or RELAY_DIALECT]
+        self.plain = parts.scheme == "http"
         self.loopback = parts.hostname in _LOOPBACK
         # Without user and password, which a URL may carry.
         self.name = name or parts.netloc.rpartition("@")[2]

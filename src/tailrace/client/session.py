@@ -37,6 +37,7 @@ from tailrace.client.retry import Retry, retry_after
 from tailrace.client.timeouts import Patience, Timeout, Timing
 from tailrace.dialects import DIALECTS, Dialect, Quirks
 from tailrace.errors import (
+    ProviderError,
     ProviderTimeout,
     RemoteProtocolError,
     StatusError,
@@ -262,6 +263,9 @@ class Session:
                 cause = error
             else:
                 cause = failure(outcome, self._endpoint, "first_content")
+                if not isinstance(cause, ProviderError):
+                    yield from self._give_up("the relay cannot be asked any more", cause)
+                    return
 
     def _timed_out(self) -> Steps[None]:
         _, phase = self._patience.remaining(self._clock())

@@ -10,8 +10,8 @@ import httpx2
 
 from tailrace.client.aio.link import Link, run
 from tailrace.client.aio.stream import AsyncStream
-from tailrace.client.base import BaseClient, Model
-from tailrace.client.border import LIMITS
+from tailrace.client.base_client import BaseClient, Model
+from tailrace.client.border import client_arguments
 from tailrace.client.commands import Steps
 from tailrace.client.request import Messages
 from tailrace.client.session import Session
@@ -84,9 +84,11 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
 
     async def close(self) -> None:
         """As `tailrace.Client.close`."""
-        if self._http is not None and self._owns_http:
-            http, self._http = self._http, None
+        if (http := self._to_close()) is not None:
             await http.aclose()
+
+    def _make_http(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(**client_arguments(self._endpoint))
 
     def _stream(self, session: Session) -> AsyncStream:
         async def stop_remote() -> dict[str, Any]:
@@ -95,10 +97,7 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
         return AsyncStream(session, self._link(stop_remote), stop_remote)
 
     def _link(self, stop_remote: Any = None) -> Link:
-        if self._http is None:
-            # A proxy cannot reach this machine's loopback for us, whatever the environment says.
-            self._http = httpx2.AsyncClient(limits=LIMITS, trust_env=not self._endpoint.loopback)
-        return Link(self._http, self._endpoint.name, stop_remote)
+        return Link(self._connection(), self._endpoint.name, stop_remote)
 
     async def _run(self, steps: Steps[T]) -> T:
         return await run(steps, self._link())

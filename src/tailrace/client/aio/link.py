@@ -26,7 +26,7 @@ from tailrace.client.commands import (
     StopRemote,
     Wait,
 )
-from tailrace.errors import TailraceError
+from tailrace.errors import LocalProtocolError, TailraceError
 
 T = TypeVar("T")
 
@@ -98,6 +98,8 @@ class Link:
 
     async def _send(self, command: Send) -> Outcome:
         await self.close()
+        if self._http.is_closed:
+            return Failure(LocalProtocolError("the client is closed"))
         try:
             response = await self._http.send(self._http.build_request(**request_arguments(command)), stream=True)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:

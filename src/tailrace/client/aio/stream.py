@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tailrace.client.aio.link import Link
-from tailrace.client.base import BaseStream
+from tailrace.client.base_stream import BaseStream
 from tailrace.client.commands import Deliver
 from tailrace.client.session import Session
 from tailrace.events import Event, Message

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
 
-from tailrace.client.base import BaseClient, Model
-from tailrace.client.border import LIMITS
+from tailrace.client.base_client import BaseClient, Model
+from tailrace.client.border import client_arguments
 from tailrace.client.commands import Steps
 from tailrace.client.request import Messages
 from tailrace.client.session import Session
@@ -28,7 +29,9 @@ class Client(BaseClient[httpx2.Client]):
     A client may be shared by threads; each stream belongs to one. Used as a context manager, or closed by `close`.
     """
 
-    _watchdog: Watchdog | None = None
+    @cached_property
+    def _watchdog(self) -> Watchdog:
+        return Watchdog()
 
     def __enter__(self) -> Self:
         return self
@@ -90,9 +93,11 @@ class Client(BaseClient[httpx2.Client]):
 
     def close(self) -> None:
         """Close the idle connections, and with them whatever stream is still open."""
-        if self._http is not None and self._owns_http:
-            self._http.close()
-            self._http = None
+        if (http := self._to_close()) is not None:
+            http.close()
+
+    def _make_http(self) -> httpx2.Client:
+        return httpx2.Client(**client_arguments(self._endpoint))
 
     def _stream(self, session: Session) -> Stream:
         def stop_remote() -> dict[str, Any]:
@@ -101,12 +106,7 @@ class Client(BaseClient[httpx2.Client]):
         return Stream(session, self._link(stop_remote), stop_remote)
 
     def _link(self, stop_remote: Any = None) -> Link:
-        if self._http is None:
-            # A proxy cannot reach this machine's loopback for us, whatever the environment says.
-            self._http = httpx2.Client(limits=LIMITS, trust_env=not self._endpoint.loopback)
-        if self._watchdog is None:
-            self._watchdog = Watchdog()
-        return Link(self._http, self._endpoint.name, self._watchdog, stop_remote)
+        return Link(self._connection(), self._endpoint.name, self._watchdog, stop_remote)
 
     def _run(self, steps: Steps[T]) -> T:
         return run(steps, self._link())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import httpx2
 
-from tailrace.client.border import head_of, no_read_timeout, outcome_of, request_arguments, shut_down
+from tailrace.client.border import head_of, no_read_timeout, outcome_of, request_arguments, shut_down, socket_of
 from tailrace.client.commands import (
     Close,
     Command,
@@ -24,7 +25,7 @@ from tailrace.client.commands import (
     Wait,
 )
 from tailrace.client.sync.watchdog import Guard, Watchdog
-from tailrace.errors import TailraceError
+from tailrace.errors import LocalProtocolError, TailraceError
 
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ class Link:
         self._stop_remote = stop_remote
         self._response: httpx2.Response | None = None
         self._chunks: Iterator[bytes] = iter(())
+        self._socket: socket.socket | None = None
         self._guard: Guard | None = None
         self._woken = threading.Event()
 
@@ -60,12 +62,11 @@ class Link:
     def wake(self) -> None:
         """Make the command that is being executed return soon; from any thread, and from a signal handler."""
         self._woken.set()
-        if self._response is not None:
-            shut_down(self._response)
+        self._hang_up()
 
     def close(self) -> None:
         """Close the response, and its connection unless it was read to its end."""
-        response, self._response, self._chunks = self._response, None, iter(())
+        response, self._response, self._chunks, self._socket = self._response, None, iter(()), None
         if response is not None:
             response.close()
 
@@ -88,21 +89,25 @@ class Link:
 
     def _send(self, command: Send) -> Outcome:
         self.close()
+        if self._http.is_closed:
+            return Failure(LocalProtocolError("the client is closed"))
         try:
             response = self._http.send(self._http.build_request(**request_arguments(command)), stream=True)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             return outcome_of(error, self._name)
         self._response, self._chunks = response, response.iter_bytes()
-        self._guard = self._watchdog.guard(lambda: shut_down(response))
-        if "network_stream" in response.extensions:
+        self._socket = socket_of(response)
+        if self._socket is None:
+            # Nothing to shut: the transport's own timeout, for the head, has to do for the body.
+            self._guard = None
+        else:
+            self._guard = self._watchdog.guard(self._hang_up)
             no_read_timeout(response)
         return head_of(response)
 
     def _read(self, seconds: float | None) -> Outcome:
-        guard = self._guard
-        if guard is None:
-            return Signal.END
-        if seconds is not None:
+        guard = self._guard if seconds is not None else None
+        if guard is not None and seconds is not None:
             guard.arm(seconds)
         outcome: Outcome
         try:
@@ -110,10 +115,15 @@ class Link:
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             outcome = outcome_of(error, self._name)
         finally:
-            if seconds is not None:
+            if guard is not None:
                 guard.disarm()
         # A body that ends with its connection shows a shut one as its ordinary end.
-        return Signal.TIMED_OUT if guard.fired and not isinstance(outcome, bytes) else outcome
+        fired = guard is not None and guard.fired and not isinstance(outcome, bytes)
+        return Signal.TIMED_OUT if fired else outcome
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            shut_down(self._socket)
 
     def _stop(self) -> Outcome:
         try:

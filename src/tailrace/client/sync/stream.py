@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from tailrace.client.base import BaseStream
+from tailrace.client.base_stream import BaseStream
 from tailrace.client.commands import Deliver
 from tailrace.client.session import Session
 from tailrace.client.sync.link import Link

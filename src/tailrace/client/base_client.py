@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from tailrace.client.commands import Command, Head, Opened, Outcome, Steps
+from tailrace.client.commands import Steps
 from tailrace.client.endpoint import Endpoint, provider_endpoint, relay_endpoint
 from tailrace.client.exchange import call
 from tailrace.client.opening import Opening
 from tailrace.client.request import opening
 from tailrace.client.retry import Retry
 from tailrace.client.session import Session
-from tailrace.client.timeouts import Timeout, Timing
+from tailrace.client.timeouts import Timeout
 from tailrace.errors import ConfigError, LocalProtocolError, NotFound, RemoteProtocolError
-from tailrace.events import Ending, Message, Usage
+from tailrace.events import Message
 
 Http = TypeVar("Http")
 
@@ -33,7 +35,7 @@ class Model(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
 
 
-class BaseClient(Generic[Http]):
+class BaseClient(ABC, Generic[Http]):
     """Where to, how patiently, and over which HTTP client.
 
     :param base_url: a Tailrace server's, else ``TAILRACE_URL``, else ``http://127.0.0.1:8484``; with ``provider`` or
@@ -82,9 +84,31 @@ class BaseClient(Generic[Http]):
         self._clock = clock
         self._http = http_client
         self._owns_http = http_client is None
+        self._closed = False
+        self._making = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of a {self._endpoint!r}>"
+
+    @abstractmethod
+    def _make_http(self) -> Http:
+        """Return an HTTP client of this colour."""
+
+    def _connection(self) -> Http:
+        """Return the HTTP client, made when it is first needed; raises `LocalProtocolError` after ``close``."""
+        with self._making:
+            if self._closed:
+                raise LocalProtocolError("the client is closed")
+            if self._http is None:
+                self._http = self._make_http()
+            return self._http
+
+    def _to_close(self) -> Http | None:
+        """Mark the client as closed; return what there is to close, once."""
+        with self._making:
+            self._closed = True
+            http, self._http = self._http, None
+            return http if self._owns_http else None
 
     def _session(self, begin: Opening, timeout: Timeout | None) -> Session:
         return Session(begin, self._endpoint, timeout=timeout or self._timeout, retry=self._retry, clock=self._clock)
@@ -124,102 +148,6 @@ class BaseClient(Generic[Http]):
             return msgspec.convert(said["message"], Message)
         except msgspec.ValidationError as error:
             raise RemoteProtocolError(f"{self._endpoint.name}: not a message: {error}") from error
-
-
-class BaseStream:
-    """One answer while it is being written. What is said here never waits.
-
-    A stream belongs to one thread or task at a time; ``stop`` alone may be called from any other.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._steps = session.run()
-        self._command: Command | None = None
-        self._begun = False
-        self._open = False
-
-    def __repr__(self) -> str:
-        name = self.stream_id or "a provider's"
-        return f"<{type(self).__name__} {name}: {self.ending or 'open'} at {self.cursor}>"
-
-    @property
-    def message(self) -> Message:
-        """The message as far as its events have been handed out."""
-        return self._session.answer.fold.message()
-
-    @property
-    def ending(self) -> Ending | None:
-        """How the answer ended; None while it has not, as far as is known here."""
-        return self._session.answer.ending
-
-    @property
-    def usage(self) -> Usage:
-        """Token counts so far."""
-        return self._session.answer.fold.usage
-
-    @property
-    def timing(self) -> Timing:
-        """Time to the first content, time so far, tokens per second."""
-        return self._session.timing
-
-    @property
-    def stream_id(self) -> str | None:
-        """The relay's name for the stream: what `resume` and `stop` take. None straight at a provider."""
-        return self._session.stream_id
-
-    @property
-    def cursor(self) -> int:
-        """Number of the last event that was handed out: what `resume` takes as ``after``."""
-        return self._session.cursor
-
-    @property
-    def reconnects(self) -> int:
-        """How often the relay had to be found again."""
-        return self._session.reconnects
-
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """Fields of the request that the provider's dialect has no word for."""
-        return self._session.opening.ignored
-
-    @property
-    def response(self) -> Head:
-        """Status and headers (lower case) of the newest response; raises `LocalProtocolError` before the first."""
-        if self._session.response is None:
-            raise LocalProtocolError("the stream is not open yet: enter it, or take its first event")
-        return self._session.response
-
-    # What the drivers share.
-
-    def _advance(self, outcome: Outcome | None) -> None:
-        """Give the session what its command brought; keep the next command, None when there is none."""
-        try:
-            command = next(self._steps) if outcome is None else self._steps.send(outcome)
-        except StopIteration:
-            self._command = None
-        except BaseException:
-            self._command = None
-            raise
-        else:
-            self._command = command
-            self._open = self._open or isinstance(command, Opened)
-
-    def _opening(self) -> Command | None:
-        """Return the next command on the way to an open stream; None when it is open, or never will be."""
-        if not self._begun:
-            self._begun = True
-            self._advance(None)
-        return None if self._open else self._command
-
-    def _end(self) -> Exception | None:
-        """What iteration ends with: None for the ordinary end.
-
-        An answer that this stream itself was told to stop has ended as asked.
-        """
-        if self._session.stop_wanted and self.ending == "cancelled":
-            return None
-        return self._session.answer.exception(self.stream_id)
 
 
 def _entries(found: Any) -> list[dict[str, Any]]:

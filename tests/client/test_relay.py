@@ -1,0 +1,80 @@
+"""Against a real relay with a simulated provider behind it, through a wire that is cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tailrace.client import retry
+from tailrace.errors import StatusError, StreamError
+from tailrace.events import Event, TextDelta
+from tests.client.colours import connect
+from tests.client.conftest import House
+from tests.client.wire import pass_on
+
+pytestmark = pytest.mark.anyio
+ASKED: dict[str, Any] = {"model": "ant/sim-tool:tokens=25,seed=5", "messages": "Hi"}
+
+
+async def events_of(stream: Any) -> list[Event]:
+    async with stream:
+        return [event async for event in stream]
+
+
+@pytest.mark.parametrize("provider", ["ant", "oai"])
+async def test_the_answer_comes_through_and_can_be_read_again(colour: str, provider: str, house: House) -> None:
+    asked = ASKED | {"model": ASKED["model"].replace("ant", provider)}
+    async with connect(colour, None, house.url) as client:
+        stream = client.stream(**asked)
+        events = await events_of(stream)
+        assert stream.ending == "completed"
+        assert await events_of(client.resume(stream.stream_id)) == events
+        kept = await client.get_message(stream.stream_id)
+        # The relay keeps the provider's own word for why it stopped; the door has its dialect's.
+        assert msgspec.structs.replace(kept, native_reason=stream.message.native_reason) == stream.message
+        assert stream.stream_id in [one["id"] for one in await client.streams()]
+        assert (await client.stop(stream.stream_id))["ending"] == "completed"
+        assert "ant/sim" in [model.id for model in await client.models()]
+
+
+async def test_a_wire_that_is_cut_again_and_again_loses_nothing(
+    colour: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The relay asks for a second before each reconnection.
+    monkeypatch.setattr(retry, "LONGEST_HINT", 0.0)
+    async with connect(colour, None, house.url) as client:
+        whole = await events_of(client.stream(**ASKED))
+    # Each connection carries so many bytes more than the one before that some frames come through each time.
+    with pass_on(house.url, cuts=[150, 700, 900, 1100, 1300, 1500]) as url:
+        async with connect(colour, None, url) as client, client.stream(**ASKED) as stream:
+            events = [event async for event in stream]
+    assert stream.reconnects > 2
+    assert events == whole
+
+
+async def test_a_stop_ends_the_providers_work_and_still_brings_the_usage(colour: str, house: House) -> None:
+    async with connect(colour, None, house.url) as client:
+        async with client.stream(model="ant/sim:tokens=100000,rate=300", messages="Hi") as stream:
+            async for event in stream:
+                if isinstance(event, TextDelta):
+                    await stream.stop()
+        house.simulator.wait(lambda simulator: simulator.requests[-1].state == "closed_by_client")
+    assert stream.ending == "cancelled"
+    assert stream.usage.output_tokens is not None
+    assert stream.message.text
+
+
+async def test_a_providers_failure_reaches_the_caller_by_name(colour: str, house: House) -> None:
+    async with connect(colour, None, house.url) as client:
+        for fault, ending in [("cut_event@9", "truncated"), ("error@9:overloaded", "failed")]:
+            stream = client.stream(model=f"ant/sim:tokens=30,fault={fault}", messages="Hi")
+            with pytest.raises(StreamError) as caught:
+                await stream.get_final_message()
+            await stream.close()
+            assert caught.value.ending == stream.ending == ending
+            assert caught.value.partial.text
+        with pytest.raises(StatusError) as refused:
+            await client.create(model="nobody/knows", messages="Hi")
+        assert refused.value.status == 404
