@@ -13,7 +13,7 @@ D3. ``Decoder.ended`` is True exactly when the dialect's terminal marker has bee
 D4. ``Encoder.encode`` returns whole wire events: LF line ends, one ``data:`` line, closed by a blank line, without
     an ``id:`` line (the log adds it, `tailrace.log`).
 D5. An `Error` event closes in the target what is still open, then says the error in the dialect's own form; it never
-    looks like a clean end.
+    looks like a clean end. A tool call stays open where closing it would say that it is whole: clients would run it.
 D6. What a target cannot say is written nowhere silently: requests list it (`Translation.ignored`) or are refused;
     for events the table in ``docs/dialects.md`` says what is left out.
 """
