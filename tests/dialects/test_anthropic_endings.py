@@ -8,6 +8,7 @@ import pytest
 from tailrace.dialects.anthropic import ANTHROPIC
 from tailrace.events import (
     BlockStart,
+    BlockStop,
     Error,
     ErrorKind,
     Event,
@@ -88,11 +89,19 @@ def test_a_bad_end_in_the_middle_reaches_every_reader(error: Error, way: str) ->
         assert found.current_message_snapshot.stop_reason is None
 
 
-def test_an_open_call_is_not_closed_by_an_error() -> None:
+def test_nothing_is_closed_while_a_call_is_open() -> None:
     """Closed, it would be a whole call: one without fragments has the input ``{}``, and clients run it."""
-    events: list[Event] = [START, BlockStart(0, "text"), BlockStart(1, "tool_call", "t", "delete_all"), ERRORS[0]]
-    kinds = [payload["type"] for payload in payloads(encode(events))]
-    assert kinds == ["message_start", "content_block_start", "content_block_start", "content_block_stop", "error"]
+    call = BlockStart(1, "tool_call", "t", "delete_all")
+    assert kinds_of([START, BlockStart(0, "text"), BlockStop(0), call, ERRORS[0]])[-2:] == [
+        "content_block_start",
+        "error",
+    ]
+    assert "content_block_stop" not in kinds_of([START, BlockStart(0, "text"), call, ERRORS[0]])
+    assert "content_block_stop" in kinds_of([START, BlockStart(0, "server_tool_call", "s", "web_search"), ERRORS[0]])
+
+
+def kinds_of(events: list[Event]) -> list[str]:
+    return [payload["type"] for payload in payloads(encode(events))]
 
 
 def test_an_error_before_anything_is_only_an_error() -> None:

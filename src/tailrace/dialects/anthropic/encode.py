@@ -227,12 +227,11 @@ class AnthropicEncoder:
 
     def _error(self, event: Error) -> list[bytes]:
         self._ended = True
-        frames = [
-            _frame("content_block_stop", index=place.position)
-            for place in self._open.values()
-            # A stopped call is a complete call, and without any input it is one with input {}: clients run it.
-            if place.kind != "tool_call"
-        ]
+        frames: list[bytes] = []
+        if all(place.kind != "tool_call" for place in self._open.values()):
+            # Not so with an open call: closed, it is a whole one, with input {} where no fragment came, and clients
+            # run it. Nor beside one: JavaScript's SDK takes any stop for that of the block that opened last.
+            frames = [_frame("content_block_stop", index=place.position) for place in self._open.values()]
         if self._started and not self._usage_said:
             # Without a stop reason it is no success, and every SDK raises at the error that follows.
             frames.append(self._message_delta(None, None))
