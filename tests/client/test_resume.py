@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import httpx2
@@ -27,16 +28,16 @@ async def _events(colour: str, relay: Any, **options: Any) -> list[Event]:
         return [event async for event in stream]
 
 
-def _session(position: int = 0) -> Session:
+def _session() -> Session:
     endpoint = Endpoint(base_url="http://relay", dialect=None, api_key=None)
-    opening = Opening(path="/v1/messages", content=b"{}") if not position else Opening(stream_id=STREAM_ID)
+    opening = Opening(path="/v1/messages", content=b"{}")
     return Session(
-        opening, endpoint, timeout=Timeout(), retry=Retry(random=lambda: 0.0, max_reconnects=3), clock=lambda: 0.0
+        opening, endpoint, timeout=Timeout(), retry=Retry(random=lambda: 0.0, max_reconnects=8), clock=lambda: 0.0
     )
 
 
-def _driven(session: Session, connections: list[bytes]) -> list[Event]:
-    """Drive ``session`` with one body after another, each in one piece and ended by the connection's end."""
+def _driven(session: Session, connections: list[bytes], piece: int = 1 << 20) -> list[Event]:
+    """Drive ``session`` with one body after another, each in such pieces and ended by the connection's end."""
     events: list[Event] = []
     steps = session.run()
     sent: list[Send] = []
@@ -50,11 +51,12 @@ def _driven(session: Session, connections: list[bytes]) -> list[Event]:
         outcome = Signal.DONE
         if isinstance(command, Send):
             after = int(command.headers.get("last-event-id", 0))
-            rest = [stamped(FRAMES, after)[: len(connections[len(sent)])]] if sent else [connections[0]]
+            body = stamped(FRAMES, after)[: len(connections[len(sent)])]
+            rest = [body[place : place + piece] for place in range(0, len(body), piece)][::-1]
             sent.append(command)
             outcome = Head(200, {"tailrace-stream-id": STREAM_ID})
         elif isinstance(command, Read):
-            outcome = rest.pop() if rest and rest[0] else Signal.END
+            outcome = rest.pop() if rest else Signal.END
         elif isinstance(command, Deliver):
             events.append(command.event)
 
@@ -66,6 +68,15 @@ def test_cut_at_every_byte_the_same_events_follow() -> None:
         session = _session()
         assert _driven(session, [WHOLE[:cut], WHOLE]) == whole, cut
         assert session.cursor == len(FRAMES)
+
+
+def test_whatever_the_cuts_and_the_pieces_the_same_events_follow() -> None:
+    whole = _driven(_session(), [WHOLE])
+    rng = Random(11)
+    for _ in range(150):
+        cuts = [rng.randrange(len(WHOLE)) for _ in range(rng.randrange(8))]
+        piece = rng.choice([1, 3, 17, 256])
+        assert _driven(_session(), [*(WHOLE[:cut] for cut in cuts), WHOLE], piece) == whole, (cuts, piece)
 
 
 @pytest.mark.anyio

@@ -109,9 +109,12 @@ async def test_a_stop_ends_the_retries_of_a_request(colour: str) -> None:
 
     async with connect(colour, busy) as client:
         stream = client.stream(**ASKED)
-        with pytest.raises(StatusError):
+        with pytest.raises(StreamCancelled, match="before the answer began") as caught:
             await stream.open()
     assert asked == 1
+    assert stream.ending == "cancelled"
+    assert isinstance(caught.value.__cause__, StatusError)
+    assert caught.value.partial == stream.message
 
 
 @pytest.mark.anyio

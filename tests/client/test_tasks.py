@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from tailrace.client import AsyncClient, AsyncStream, Timeout
-from tailrace.errors import ProviderTimeout, StreamTimedOut
+from tailrace.errors import ProviderTimeout, StreamCancelled, StreamTimedOut
 from tailrace.events import Error, Event
 from tests.client.test_threads import ASKED, PROVIDER, Stalled, StallingRelay
 from tests.client.wire import Connection, WireServer
@@ -91,6 +92,47 @@ async def test_a_head_that_does_not_come_is_left_at_the_first_content_deadline()
             with pytest.raises(ProviderTimeout) as caught:
                 await client.create(**ASKED)
     assert caught.value.phase == "first_content"
+
+
+async def test_a_request_without_an_answer_is_left_when_it_is_stopped() -> None:
+    asked, hung_up = threading.Event(), threading.Event()
+
+    def mute(connection: Connection) -> None:
+        asked.set()
+        if connection.wait_for_close():
+            hung_up.set()
+
+    with WireServer(mute) as server:
+        async with AsyncClient(server.url, **PROVIDER) as client:
+            stream = client.stream(**ASKED)
+            opening = asyncio.create_task(stream.open(), name="opening")
+            assert await asyncio.to_thread(asked.wait, 10)
+            await stream.stop()
+            with pytest.raises(StreamCancelled, match="before the answer began"):
+                await opening
+            assert await asyncio.to_thread(hung_up.wait, 10)
+    assert stream.ending == "cancelled"
+
+
+async def test_a_relay_that_has_not_answered_is_stopped_when_it_does() -> None:
+    relay, asked, go = StallingRelay(), threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        asked.set()
+        assert go.wait(10)
+        relay(connection)
+
+    with WireServer(slow) as server:
+        async with AsyncClient(server.url) as client:
+            stream = client.stream(**ASKED)
+            reader = asyncio.create_task(all_events(stream), name="reader")
+            assert await asyncio.to_thread(asked.wait, 10)
+            await stream.stop()
+            go.set()
+            await reader
+            await stream.close()
+    assert (stream.ending, stream.usage.output_tokens) == ("cancelled", 44)
+    assert relay.asked == ["POST", "POST"]
 
 
 async def test_streams_of_one_client_run_side_by_side() -> None:

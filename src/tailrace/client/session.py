@@ -41,6 +41,7 @@ from tailrace.errors import (
     ProviderTimeout,
     RemoteProtocolError,
     StatusError,
+    StreamCancelled,
     TailraceError,
 )
 from tailrace.events import CONTENT, Ending, Error, ErrorKind, Event
@@ -85,6 +86,11 @@ class Session:
         return self._endpoint.relay and self.stream_id is not None
 
     @property
+    def unnamed(self) -> bool:
+        """Whether a relay has yet to say which stream this is: a stop has to wait for that."""
+        return self._endpoint.relay and self.response is None
+
+    @property
     def timing(self) -> Timing:
         """The figures so far."""
         return self._patience.timing(self.answer.fold.usage.output_tokens)
@@ -97,7 +103,7 @@ class Session:
     # The course of it.
 
     def run(self) -> Steps[None]:
-        """Bring the answer; raises `StatusError`, `ConnectError` or `ProviderTimeout` only before `Opened`."""
+        """Bring the answer; what it raises, it raises before `Opened`."""
         self._patience.begin(self._clock())
         head = yield from self._open()
         self._opened(head)
@@ -111,9 +117,19 @@ class Session:
         yield from self._leave()
 
     def _open(self) -> Steps[Head]:
-        head = yield from open_answer(self._request, self._endpoint, self._retry, given_up=lambda: self.stop_wanted)
+        try:
+            head = yield from open_answer(self._request, self._endpoint, self._retry, given_up=lambda: self.stop_wanted)
+        except TailraceError as error:
+            if not self.stop_wanted:
+                raise
+            self.answer.ending = "cancelled"
+            raise self._cancelled() from error
         self._waited()
         return head
+
+    def _cancelled(self) -> StreamCancelled:
+        empty = self.answer.fold.message()
+        return StreamCancelled("stopped before the answer began", partial=empty, kind="cancelled")
 
     def _request(self) -> Send:
         """Return the request to make now: for an answer, or for the rest of the one that a relay keeps."""

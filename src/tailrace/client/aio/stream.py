@@ -84,6 +84,8 @@ class AsyncStream(BaseStream):
         if session.resumable:
             await self._stop_remote()
             session.stop_sent = True
+        elif session.unnamed:
+            return
         elif self._link.busy:
             self._link.wake()
         else:
