@@ -7,7 +7,6 @@ from typing import Any
 from tailrace.dialects import fields
 from tailrace.dialects.anthropic.parts import build_part
 from tailrace.dialects.base import Translation
-from tailrace.dialects.hints import HINTS
 from tailrace.events import OutputSchema, Reasoning, Request, Tool, ToolResultPart, Turn
 
 DEFAULT_MAX_TOKENS = 4_096
@@ -25,6 +24,15 @@ OWN = frozenset(
     }
 )  # fmt: skip
 """Fields of this dialect that the vocabulary has no word for: they go back where they came from."""
+
+IGNORABLE = frozenset(
+    {
+        "cache_control", "metadata", "prediction", "prompt_cache_key", "prompt_cache_options",
+        "prompt_cache_retention", "safety_identifier", "service_tier", "store", "verbosity",
+    }
+)  # fmt: skip
+"""Fields, of other dialects and of blocks, without which the answer is still an answer to the same question, in the
+same form: hints on cost, caching, book-keeping and style."""
 
 SAMPLING = ("seed", "presence_penalty", "frequency_penalty")
 """Wishes about sampling that cannot be said; Anthropic's own endpoint for OpenAI's clients leaves them out too."""
@@ -95,8 +103,8 @@ def _extra(extra: dict[str, Any], body: dict[str, Any], ignored: list[str]) -> N
             body["tools"] = [*body.get("tools", ()), *value]
         elif name in OWN:
             body[name] = value
-        elif name in HINTS or "." in name:
-            # A name with a dot is a detail of a block: this dialect's own, or it would have been refused.
+        elif name in IGNORABLE or "." in name:
+            # A name with a dot is a detail of a part or a tool (`parts.note_rest`).
             ignored.append(name)
         elif name not in NEUTRAL or value != NEUTRAL[name]:
             raise fields.refuse(name, "cannot be asked of an anthropic provider")
