@@ -98,7 +98,7 @@ def test_a_fragment_is_begun_in_vain_only_a_few_times(taken: list[tuple[int, boo
     ],
     ids=lambda inner: inner[:12],
 )
-def test_what_is_out_of_the_ordinary_is_left_to_the_states(taken: list[tuple[int, bool]], inner: str) -> None:
+def test_what_is_out_of_the_ordinary_is_read_step_by_step(taken: list[tuple[int, bool]], inner: str) -> None:
     text = f'{{"before": [1], "it": {inner}, "after": "{"x" * 200}"}}'
     in_pieces = outcome(text, 1)
     assert taken == []

@@ -35,9 +35,9 @@ def read(text: str, at: int) -> tuple[str, int]:
     Returns the characters and the index of the first one not decoded: the closing quote (that of the string, or the
     one after the end), or what `first_fault` is to judge. A lone surrogate is kept, as `json.loads` does.
     """
-    if text[-2] == "\\":  # it would make the last quote part of the string
+    if text[-2] == "\\" and text.find('"', at) == len(text) - 1:  # it would make that quote part of the string
         run = text[at:-2]
-        if '"' not in run and "\\" not in run and run.isprintable():
+        if "\\" not in run and run.isprintable():
             return run, len(text) - 2
     else:
         try:

@@ -1,7 +1,7 @@
 """Containers that lie closed in one fragment: read by the C scanner, then told as if they had been read in pieces.
 
 Whatever is out of the ordinary (not closed, not JSON, past a cap, a repeated key that is an error) is left alone:
-the states read it again, and they find the exact position and say what is wrong.
+`Scanner` reads it step by step, and that finds the exact position and says what is wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def closed_container(
 ) -> tuple[Any, int] | None:
     """Read the object or array that opens at ``text[at]``: its value and the index after its closing bracket.
 
-    Appends its events to ``events``; returns None and appends nothing when the states have to read it. ``depth``
+    Appends its events to ``events``; returns None and appends nothing when `Scanner` has to read it. ``depth``
     counts the containers that are open around it.
     """
     try:

@@ -1,0 +1,35 @@
+"""The page about structured streaming: its Python blocks run, in their order."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tailrace.partial_json import MAX_DEPTH, MAX_NUMBER, MAX_SIZE
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "structured.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_every_block_runs() -> None:
+    assert len(BLOCKS) >= 6
+    names: dict[str, Any] = {"__name__": "structured"}
+    for number, block in enumerate(BLOCKS, 1):
+        exec(compile(block, f"docs/structured.md, block {number}", "exec"), names)
+
+
+def test_a_block_that_is_wrong_would_be_seen() -> None:
+    broken = BLOCKS[0].replace('"/age": "42"', '"/age": "4"')
+    assert broken != BLOCKS[0]
+    with pytest.raises(AssertionError):
+        exec(compile(broken, "broken", "exec"), {"__name__": "broken"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("max_depth", MAX_DEPTH), ("max_size", MAX_SIZE), ("max_number", MAX_NUMBER)]
+)
+def test_the_stated_caps_are_the_real_ones(name: str, value: int) -> None:
+    assert re.search(rf"^\| `{name}` \| {value:,}\b", PAGE, re.MULTILINE)
