@@ -117,7 +117,7 @@ def adapt(body: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
 
 def _extra(extra: dict[str, Any], body: dict[str, Any], ignored: list[str]) -> None:
     for name, value in extra.items():
-        if name == "service_tier" and value not in SERVICE_TIERS:
+        if name == "service_tier" and not (isinstance(value, str) and value in SERVICE_TIERS):
             ignored.append(name)
         elif name == "tools" and _own_tools(extra) == value:
             continue

@@ -8,6 +8,7 @@ input after every choice has given its finish reason, where the server is known 
 from __future__ import annotations
 
 from itertools import count
+from typing import Any
 
 from tailrace.dialects.base import Quirks, Received
 from tailrace.dialects.openai_chat.choice import ChoiceState
@@ -124,6 +125,13 @@ class ChatDecoder:
             pass
         raise RemoteProtocolError(f"not a chat completion chunk: {error}") from error
 
+    def _value(self, data: bytes) -> Any:
+        """Return all of an object whose known fields have been read; the others may yet be broken."""
+        try:
+            return decode_any(data)
+        except JSON_ERRORS as error:
+            raise RemoteProtocolError(f"not JSON: {error}") from error
+
     def _choice(self, choice: Choice, chunk: Chunk, out: list[Event]) -> None:
         if not self._started:
             # Not before the first choice: Azure opens with a chunk that has none, and no id either.
@@ -150,12 +158,12 @@ class ChatDecoder:
             out.append(report)
 
     def _error(self, data: bytes, out: list[Event]) -> None:
-        out.append(stream_error(decode_any(data)))
+        out.append(stream_error(self._value(data)))
         self.ended = True
 
     def _foreign(self, event: ServerSentEvent, data: bytes, chunk: Chunk, out: list[Event]) -> None:
         """Take an object that is no chunk: an error in one of its forms, usage alone, or something unknown."""
-        value = decode_any(data)
+        value = self._value(data)
         name = value.get("object")
         if chunk.error or event.type == "error" or name == "error":
             self._error(data, out)
@@ -166,7 +174,7 @@ class ChatDecoder:
 
     def _nothing(self, data: bytes, out: list[Event]) -> None:
         """Take a chunk without choices or usage: a sign of life, or news in fields of the provider's own (Azure)."""
-        value = decode_any(data)
+        value = self._value(data)
         known = _PLAIN_FIELDS.issuperset(name for name, field in value.items() if field is not None)
         out.append(Ping() if known else Opaque(NAME, value))
 

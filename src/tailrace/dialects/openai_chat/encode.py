@@ -33,6 +33,7 @@ from tailrace.events import (
     Finish,
     MessageEnd,
     MessageStart,
+    Opaque,
     Ping,
     TextDelta,
     ThinkingDelta,
@@ -106,7 +107,7 @@ class ChatEncoder:
             return []
         elif kind is MessageEnd:
             self._ended = True
-        else:
+        elif kind is not Opaque:
             self._last_seen = data
         return [_line(data)]
 

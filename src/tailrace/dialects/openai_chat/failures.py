@@ -23,6 +23,9 @@ MAX_MESSAGE = 2_000
 MAX_RETRY_AFTER = 7 * 24 * 3600
 """Most seconds that a ``retry_after`` may ask for; a larger number is a mistake."""
 
+MAX_PLAIN = 200
+"""Most bytes of a body without JSON that are taken for a message: "no healthy upstream" is one, a page is none."""
+
 _KINDS: dict[str, ErrorKind] = {str(kind): kind for kind in ERROR_STATUS}  # type: ignore[misc]
 
 
@@ -48,7 +51,7 @@ def read_error(status: int, body: bytes) -> Error:
     try:
         value = decode_any(body[:MAX_BODY])
     except JSON_ERRORS:
-        value = None
+        value = {"message": _plain(body)}
     details, message = _find(value)
     word, kind = _kind(details, status)
     extra = value.get("tailrace") if isinstance(value, dict) else None
@@ -120,32 +123,38 @@ def _find(value: Any) -> tuple[dict[str, Any], str]:
 
 
 def _text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict) and "detail" in value:
-        return _text(value["detail"])
+    """Return the words of a message, which may be an object with ``detail``, or FastAPI's list of what is wrong."""
+    if isinstance(value, dict):
+        value = value.get("detail")
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        # FastAPI's list of what is wrong: where, and what.
-        first = value[0]
-        place = ".".join(str(step) for step in first.get("loc", ()) if step != "body")
-        return f"{place}: {first.get('msg', '')}" if place else _text(first.get("msg"))
-    return None
+        place, text = value[0].get("loc"), value[0].get("msg")
+        steps = [str(step) for step in place if step != "body"] if isinstance(place, list) else []
+        return f"{'.'.join(steps)}: {text}" if steps else str(text)
+    return value if isinstance(value, str) else None
+
+
+def _plain(body: bytes) -> str:
+    """Return a body that is one line of text, as load balancers send it; "" for anything else."""
+    try:
+        text = body[:MAX_PLAIN].decode().strip()
+    except UnicodeDecodeError:
+        return ""
+    return text if len(body) <= MAX_PLAIN and text.isprintable() and not text.startswith(("<", "{", "[")) else ""
 
 
 def _kind(details: dict[str, Any], status: int | None) -> tuple[str | None, ErrorKind]:
     """Return the error's own word, and its kind: by its words, or by the HTTP status outside or inside."""
-    words = [details.get(name) for name in ("code", "type", "status")]
-    word = next((str(w) for w in words if isinstance(w, str | int) and not isinstance(w, bool) and w != ""), None)
-    status = status or _status(details.get("code")) or _status(details.get("status"))
-    for candidate in words:
-        if isinstance(candidate, str) and (kind := ERROR_KINDS.get(candidate.lower())) is not None:
-            # A status is more exact than the generic words: OpenAI itself says "invalid_request_error" with 401.
-            if status is None or kind not in {"invalid_request", "upstream"}:
-                return word, kind
-            break
+    values = [details.get(name) for name in ("code", "type", "status")]
+    words = [value for value in values if isinstance(value, str) and value and _status(value) is None]
+    word = next(iter(words), None)
+    status = status or next(filter(None, map(_status, values)), None)
+    kind = next((ERROR_KINDS[w.lower()] for w in words if w.lower() in ERROR_KINDS), None)
     if status is None:
-        return word, "upstream"
-    return word, STATUS_KINDS.get(status, "upstream" if status >= 500 else "invalid_request")
+        return word, kind or "upstream"
+    if kind is None or kind in {"invalid_request", "upstream"}:
+        # A status is more exact than the generic words: OpenAI itself says "invalid_request_error" with 401.
+        return word, STATUS_KINDS.get(status, "upstream" if status >= 500 else "invalid_request")
+    return word, kind
 
 
 def _status(value: Any) -> int | None:

@@ -11,6 +11,7 @@ import re
 
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _LONE = b"\\ufffd"
+_HIGH, _LOW, _SURROGATE = range(0xD800, 0xDC00), range(0xDC00, 0xE000), range(0xD800, 0xE000)
 
 
 class Mender:
@@ -23,32 +24,31 @@ class Mender:
 
     def mend(self, data: bytes) -> bytes | None:
         """Return ``data``, one JSON document, without halves of characters; None when it has none."""
-        pieces: list[bytes] = []
-        done = 0
-        escapes = list(_ESCAPE.finditer(data))
-        for i, escape in enumerate(escapes):
+        mended = bytearray()
+        done = paired = 0
+        for escape in _ESCAPE.finditer(data):
             start, end = escape.span()
-            unit = int(escape[1], 16) if escape[1] else 0
-            if start < done or not 0xD800 <= unit <= 0xDFFF:
+            if start < paired or not _is(_SURROGATE, escape):
                 continue
-            if unit < 0xDC00:
-                following = escapes[i + 1] if i + 1 < len(escapes) else None
-                if following and following.start() == end and following[1] and _is_low(following[1]):
-                    pieces.append(data[done : following.end()])
-                    done = following.end()
-                    continue
-                whole = b""
-                if data[end : end + 1] == b'"':
-                    self._half = data[start:end]
-                else:
-                    whole = _LONE
-            else:
-                whole = self._half + data[start:end] if self._half and data[start - 1 : start] == b'"' else _LONE
-                self._half = b""
-            pieces += (data[done:start], whole)
+            following = _ESCAPE.match(data, end) if _is(_HIGH, escape) else None
+            if following is not None and _is(_LOW, following):
+                paired = following.end()
+                continue
+            mended += data[done:start]
+            mended += self._whole(escape, data[start - 1 : start], data[end : end + 1])
             done = end
-        return b"".join((*pieces, data[done:])) if done else None
+        return bytes(mended + data[done:]) if done else None
+
+    def _whole(self, escape: re.Match[bytes], before: bytes, after: bytes) -> bytes:
+        """Return what stands for a half: nothing for one that waits, the character for one whose other half waits."""
+        waiting, self._half = self._half, b""
+        if _is(_LOW, escape):
+            return waiting + escape[0] if waiting and before == b'"' else _LONE
+        if after != b'"':
+            return _LONE
+        self._half = escape[0]
+        return b""
 
 
-def _is_low(digits: bytes) -> bool:
-    return 0xDC00 <= int(digits, 16) <= 0xDFFF
+def _is(units: range, escape: re.Match[bytes]) -> bool:
+    return escape[1] is not None and int(escape[1], 16) in units

@@ -26,17 +26,26 @@ MAX_BODY = 64 * 1024
 MAX_MESSAGE = 2_000
 """Most characters of a message that is passed on; a longer one is no message but a page."""
 
+MAX_RETRY_AFTER = 7 * 24 * 3600
+"""Most seconds that a ``retry_after`` may ask for; a larger number is a mistake."""
+
 decode_any = msgspec.json.Decoder().decode
 """JSON → whatever it is; raises `msgspec.MsgspecError`, `RecursionError` or `ValueError`."""
 
 
 def error_body(error: Error) -> dict[str, Any]:
-    """Return the object that says ``error``."""
+    """Return the object that says ``error``; ``code``, ``param`` and ``retry_after`` where there is one."""
+    optional = {
+        "code": error.code,
+        "param": error.data.get("param") if isinstance(error.data, dict) else None,
+        "retry_after": error.retry_after,
+    }
     return {
         "message": error.message,
         "kind": error.kind,
         "ending": error.ending,
         "retryable": error.retryable,
+        **{name: value for name, value in optional.items() if value is not None},
     }
 
 
@@ -53,10 +62,14 @@ def read_error(status: int, body: bytes) -> Error:
 def error_from(value: Any, otherwise: str) -> Error:
     """Return the error that ``value`` says, with the message ``otherwise`` where it has none."""
     said = value if isinstance(value, dict) else {}
-    message, kind, ending, retryable = (said.get(n) for n in ("message", "kind", "ending", "retryable"))
+    message, kind, ending = said.get("message"), said.get("kind"), said.get("ending")
+    code, param, after = said.get("code"), said.get("param"), said.get("retry_after")
     return Error(
         kind=KINDS.get(kind, "upstream") if isinstance(kind, str) else "upstream",
         message=message[:MAX_MESSAGE] if isinstance(message, str) and message else otherwise,
         ending=ENDINGS.get(ending, "failed") if isinstance(ending, str) else "failed",
-        retryable=retryable is True,
+        retryable=said.get("retryable") is True,
+        code=code if isinstance(code, str) else None,
+        retry_after=after if isinstance(after, int | float) and 0 <= after <= MAX_RETRY_AFTER else None,
+        data={"param": param} if isinstance(param, str) else None,
     )

@@ -21,9 +21,7 @@ KNOWN = ("model", "prompt", "messages", "system", "max_tokens", "temperature", "
 def parse(body: dict[str, Any]) -> Request:
     """Return what ``body`` asks for; raise `BadRequest` naming the field that is wrong."""
     body = fields.an_object(body, "body")
-    for name in body:
-        if name not in KNOWN:
-            raise BadRequest(f"{name}: unknown field; known are {', '.join(KNOWN)}", code="unknown_field", param=name)
+    _only(body, KNOWN)
     system = fields.text(body, "system")
     stream = fields.flag(body, "stream")
     return Request(
@@ -34,6 +32,12 @@ def parse(body: dict[str, Any]) -> Request:
         temperature=fields.number(body, "temperature"),
         stream=stream is None or stream,
     )
+
+
+def _only(value: dict[str, Any], known: tuple[str, ...], path: str = "") -> None:
+    for name in value:
+        if name not in known:
+            raise fields.refuse(fields.at(path, name), f"unknown field; known are {', '.join(known)}")
 
 
 def _turns(body: dict[str, Any]) -> tuple[Turn, ...]:
@@ -49,6 +53,7 @@ def _turns(body: dict[str, Any]) -> tuple[Turn, ...]:
 
 
 def _turn(message: dict[str, Any], path: str) -> Turn:
+    _only(message, ("role", "content"), path)
     content = TextPart(fields.required_text(message, "content", path))
     match fields.required_text(message, "role", path):
         case "user" | "assistant" | "system" as role:
