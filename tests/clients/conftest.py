@@ -7,7 +7,7 @@ import os
 import pytest
 
 # Before anything imports it: what a failed check compared is shown.
-pytest.register_assert_rewrite("tests.clients.checks")
+pytest.register_assert_rewrite("tests.clients.checks", "tests.clients.local")
 
 from tests.server.conftest import House, house, limits, make_relay  # noqa: E402
 
