@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx2
@@ -69,6 +70,23 @@ async def test_text_arrives_piece_by_piece_and_adds_up(colour: str) -> None:
         pieces = [piece async for piece in stream.text_stream]
     assert pieces == WORDS
     assert "".join(pieces) == stream.message.text == await stream.get_final_text()
+
+
+@pytest.mark.anyio
+async def test_words_of_refusal_are_not_text(colour: str) -> None:
+    def chunk(delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+        choices = [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
+        return b"data: " + json.dumps({"id": "c", "model": "m", "choices": choices}).encode() + b"\n\n"
+
+    answer = provider(
+        chunk({"content": "Well, "}) + chunk({"refusal": "no."}) + chunk({}, "stop") + b"data: [DONE]\n\n"
+    )
+    client = connect(colour, answer, "https://chat.test/v1", dialect="openai_chat")
+    async with client, client.stream(**ASKED) as stream:
+        pieces = [piece async for piece in stream.text_stream]
+    assert pieces == ["Well, "]
+    assert stream.message.text == "Well, "
+    assert "no." in repr(stream.message.blocks)
 
 
 @pytest.mark.anyio

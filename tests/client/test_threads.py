@@ -113,9 +113,17 @@ def test_a_signal_handler_stops_the_stream_that_it_interrupted(kind: str, on_sig
     with WireServer(relay if kind == "relay" else provider) as server:
         options = {} if kind == "relay" else PROVIDER
         with Client(server.url, **options) as client, client.stream(**ASKED) as stream:
-            sender = while_reading(stream, on_signal(lambda *_: stream.stop()))
+            sent_from_handler: list[bool] = []
+
+            def handler(*_: object) -> None:
+                stream.stop()
+                sent_from_handler.append(stream._session.stop_sent)
+
+            sender = while_reading(stream, on_signal(handler))
             events = list(stream)
             sender.join()
+            # The interrupted read may hold the locks of the connection pool.
+            assert sent_from_handler == [False]
         assert kind == "relay" or provider.hung_up.wait(10)
     assert (stream.ending, stream.message.text) == ("cancelled", "so far")
     assert isinstance(events[-1], Error)

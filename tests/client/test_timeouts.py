@@ -11,6 +11,7 @@ import pytest
 from tailrace.client import Timeout
 from tailrace.client.timeouts import Patience
 from tailrace.errors import ConfigError, ProviderTimeout, StreamTimedOut
+from tailrace.events import Error
 from tests.client.colours import connect
 from tests.client.relay import HEARTBEAT, START, STREAM_ID, TEXT_START, Body, Relay, text
 
@@ -66,6 +67,19 @@ async def test_each_deadline_has_its_own_name_and_pings_do_not_move_it(
     assert isinstance(caught.value.__cause__, ProviderTimeout)
     assert caught.value.__cause__.phase == phase
     assert caught.value.partial.text == "".join("a" for _, data in waits if b"text_delta" in data)
+
+
+@pytest.mark.anyio
+async def test_the_connection_is_closed_before_the_caller_hears_of_the_deadline(colour: str) -> None:
+    clock = Clock()
+    body = Body([START + TEXT_START, clock.after(61, HEARTBEAT), b": never asked for\n\n"])
+    client = connect(
+        colour, lambda _request: httpx2.Response(200, stream=body), clock=clock, timeout=TIMEOUT, **PROVIDER
+    )
+    async with client, client.stream(**ASKED) as stream:
+        while not isinstance(await anext(stream), Error):
+            assert not body.closed
+        assert body.closed
 
 
 @pytest.mark.anyio
