@@ -53,6 +53,12 @@ class Conversation:
 
     def run(self) -> int:
         """Read and answer until the end of the input."""
+        try:
+            return self._turns_of_input()
+        finally:
+            self._target.client.close()
+
+    def _turns_of_input(self) -> int:
         from tailrace.cli.terminal import aside
 
         if sys.stdin.isatty():

@@ -27,14 +27,14 @@ def relay(url: str | None) -> Client:
     return Client(url) if url else Client(LOCAL_URL, max_retries=0)
 
 
-def models(client: Client, url: str | None) -> list[Model]:
-    """Return the models of a relay; for one on this machine that is not there, say what to do."""
+def models(client: Client, url: str | None, *, wanted: str | None = None) -> list[Model]:
+    """Return the models of a relay; for one on this machine that is not there, say what to do (for ``wanted``)."""
     try:
         return client.models()
     except ConnectError as error:
         if url:
             raise
-        raise ConnectError(_nobody_here(None)) from error
+        raise ConnectError(_nobody_here(wanted)) from error
 
 
 def find(model: str | None, url: str | None) -> Target:
@@ -47,13 +47,14 @@ def find(model: str | None, url: str | None) -> Target:
     if not url and model and (straight := _provider(model)):
         return straight
     client = relay(url)
-    if model and url:
-        return Target(client, model)
     try:
-        found = models(client, url)
-    except ConnectError as error:
-        raise error if url else ConnectError(_nobody_here(model)) from error
-    return Target(client, model or _first(found))
+        if model and url:
+            return Target(client, model)
+        found = models(client, url, wanted=model)
+        return Target(client, model or _first(found))
+    except BaseException:
+        client.close()
+        raise
 
 
 def _provider(model: str) -> Target | None:
