@@ -129,8 +129,8 @@ async def one(rival: Rival, scenario: str) -> tuple[float, int]:
 
 
 async def load(rival: Rival, pid: int, args: argparse.Namespace) -> Figures:
-    scenario = f"tokens={args.events},rate={args.rate}"
-    await asyncio.gather(*(one(rival, "tokens=2") for _ in range(10)))
+    scenario = f"tokens={args.events},rate={args.rate},ttft=0"
+    await asyncio.gather(*(one(rival, "tokens=2,ttft=0") for _ in range(10)))
     idle = memory_kb(pid)
     before = cpu_seconds(pid)
     tasks = [asyncio.ensure_future(one(rival, scenario)) for _ in range(args.streams)]
@@ -138,22 +138,31 @@ async def load(rival: Rival, pid: int, args: argparse.Namespace) -> Figures:
     memory = (memory_kb(pid) - idle) / args.streams
     results = await asyncio.gather(*tasks)
     cpu = cpu_seconds(pid) - before
-    quiet = [(await one(rival, "tokens=2"))[0] for _ in range(40)]
+    quiet = [(await one(rival, "tokens=2,ttft=0"))[0] for _ in range(40)]
     delivered = sum(count for _, count in results)
     return Figures(cpu / delivered * 1e6, sorted(quiet), memory, args.streams * args.events - delivered)
 
 
 def nginx_config(folder: str, port: int, provider: int) -> str:
     path = Path(folder) / "nginx.conf"
-    path.write_text(
-        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/err warn;\n"
-        "events { worker_connections 4096; }\n"
-        f"http {{ access_log off; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;\n"
-        f"fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;\n"
-        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{provider};\n"
-        'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }}\n}\n'.replace("}}", "}"),
-        encoding="ascii",
-    )
+    config = """\
+daemon off; worker_processes 1; pid FOLDER/pid; error_log FOLDER/err warn;
+events { worker_connections 4096; }
+http {
+  access_log off; client_body_temp_path FOLDER/a; proxy_temp_path FOLDER/b;
+  fastcgi_temp_path FOLDER/c; uwsgi_temp_path FOLDER/d; scgi_temp_path FOLDER/e;
+  server {
+    listen 127.0.0.1:PORT;
+    location / {
+      proxy_pass http://127.0.0.1:PROVIDER; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_buffering off;
+    }
+  }
+}
+"""
+    for name, value in (("FOLDER", folder), ("PORT", port), ("PROVIDER", provider)):
+        config = config.replace(name, str(value))
+    path.write_text(config, encoding="ascii")
     return str(path)
 
 
