@@ -57,6 +57,7 @@ def vectors() -> list[Vector]:
             tuple(decode_event(line) for line in (folder / "events.jsonl").read_bytes().split(b"\n") if line),
         )
         for folder in sorted(VECTORS.iterdir())
+        if folder.is_dir()
     ]
 
 
