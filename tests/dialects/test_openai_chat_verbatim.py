@@ -77,6 +77,15 @@ def test_a_relays_own_end_follows_what_was_passed_on() -> None:
     assert encoder.encode(CANCELLED) == encoder.encode(MessageEnd()) == []
 
 
+def test_usage_in_every_chunk_still_says_who_answers() -> None:
+    encoder = OPENAI_CHAT.encoder(REPLY)
+    stream = sse({**chunk({"content": "x"}), "usage": {"prompt_tokens": 1}}, done=False)
+    for received in OPENAI_CHAT.decoder(Quirks()).feed(stream):
+        encoder.verbatim(received)
+    encoder.encode(UsageReport(Usage(1, 1)))
+    assert b'"id":"c1"' in encoder.encode(CANCELLED)[0]
+
+
 @pytest.mark.parametrize("last", [b"[DONE]", b'{"error":{"message":"x"}}'])
 def test_nothing_follows_an_end_that_was_passed_on(last: bytes) -> None:
     encoder = OPENAI_CHAT.encoder(REPLY)

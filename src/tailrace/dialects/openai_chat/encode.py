@@ -49,6 +49,9 @@ _DONE = b"data: [DONE]\n\n"
 _FIELDS: dict[str, bytes] = {"text": b"content", "refusal": b"refusal", "thinking": b"reasoning_content"}
 """Kind of block → the field of ``delta`` that its text goes into."""
 
+_LOOKED_AT = frozenset({Error, MessageEnd, Ping, UsageReport, Opaque})
+"""What a chunk may end with that is not simply passed on, or does not say who answers."""
+
 
 class _Frame:
     """The bytes around a delta's text: the rest of the chunk is the same for all of a block's deltas."""
@@ -97,18 +100,27 @@ class ChatEncoder:
         """
         raw, events = received
         data = raw if isinstance(raw, bytes) else raw.data
-        last = events[-1] if events else None
-        kind = type(last)
-        if isinstance(last, Error):
-            if not _noticed(data):
-                return self.encode(last)
-            self._ended = True
-        elif len(events) == 1 and (kind is Ping or (kind is UsageReport and not self._reply.include_usage)):
-            return []
-        elif kind is MessageEnd:
-            self._ended = True
-        elif kind is not Opaque:
-            self._last_seen = data
+        if events and type(events[-1]) in _LOOKED_AT:
+            return self._looked_at(data, events)
+        self._last_seen = data
+        return [_line(data)]
+
+    def _looked_at(self, data: bytes, events: tuple[Event, ...]) -> list[bytes]:
+        match events[-1]:
+            case Error() as error:
+                if not _noticed(data):
+                    return self._error(error)
+                self._ended = True
+            case MessageEnd():
+                self._ended = True
+            case Ping() if len(events) == 1:
+                return []
+            case UsageReport():
+                self._last_seen = data
+                if len(events) == 1 and not self._reply.include_usage:
+                    return []
+            case _:
+                pass
         return [_line(data)]
 
     # ---- rules, one for each event ----------------------------------------------------------------------------
