@@ -10,6 +10,7 @@ import msgspec
 
 from tailrace.cli.exits import Exit, code_of
 from tailrace.cli.interrupts import Interrupts
+from tailrace.cli.reconnects import Reconnects
 from tailrace.cli.terminal import aside, line, put, say
 from tailrace.client import Stream
 from tailrace.errors import StreamError, TailraceError
@@ -27,7 +28,7 @@ def show(stream: Stream, *, as_json: bool = False, stats: bool = True, url: str 
     """
     writer = _JsonLines(stream) if as_json else _Text()
     error: StreamError | None = None
-    with Interrupts(stream) as interrupts:
+    with Interrupts(stream) as interrupts, Reconnects(stream):
         try:
             with stream:
                 writer.begin()

@@ -55,9 +55,9 @@ def demo(
         code = _first_answer(url, model)
         if once:
             return code
-        say(f"\n{badge}chat page: {url}/   (Ctrl-C ends)")
-        aside(f"from another terminal:  tailrace ask --url {url} 'Tell me a joke'")
         with _signals(server):
+            say(f"\n{badge}chat page: {url}/   (Ctrl-C ends)")
+            aside(f"from another terminal:  tailrace ask --url {url} 'Tell me a joke'")
             over.wait()
     return 0
 

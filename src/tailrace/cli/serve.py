@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +47,9 @@ def serve(*, config: ConfigFile = None, host: Host = None, port: Port = None, ye
             say(f"tailrace listens on {url} · {_sources(settings, relay)}")
             say(f"page {url}/ · OpenAI base_url {url}/v1 · Anthropic base_url {url} · Ctrl-C ends")
 
-        server.serve(relay, settings.server, on_ready=ready)
+        # Ctrl-C is how one ends a server: it has been heard and answered by then.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve(relay, settings.server, on_ready=ready)
     return 0
 
 
