@@ -26,7 +26,7 @@ INWARD: dict[str, set[str]] = {
     "simulator": {"dialects", "events", "sse", "errors"},
     "demo": {"events", "errors"},
     "cli": {
-        "client", "config", "server", "engine", "simulator", "demo", "doctor", "ledger", "log",
+        "__init__", "client", "config", "server", "engine", "simulator", "demo", "doctor", "ledger", "log",
         "dialects", "partial_json", "events", "sse", "errors",
     },
     "testing": {
@@ -75,6 +75,9 @@ def imported(path: Path) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom) and node.module == "tailrace":
+            for alias in node.names:
+                yield f"tailrace.{alias.name if alias.name in INWARD else '__init__'}", node.lineno
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module, node.lineno
 

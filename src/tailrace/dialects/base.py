@@ -7,7 +7,8 @@ bytes). `tailrace.dialects.registry` is the table of them; nothing else names a 
 Contracts:
 
 D1. ``Decoder.feed`` accepts any split of the bytes and gives the same events for each.
-D2. A decoder yields only legal orders (`tailrace.events.Order`) or raises `RemoteProtocolError`.
+D2. A decoder yields only legal orders (`tailrace.events.Order`) or raises `RemoteProtocolError`. When good events
+    stand before the fault in the same read, they are returned and the next call, ``feed(b"")`` too, raises.
 D3. ``Decoder.ended`` is True exactly when the dialect's terminal marker has been seen. At the end of input ``close``
     may still yield events (dialects that end by closing); when ``ended`` is False after it, the answer is truncated.
 D4. ``Encoder.encode`` returns whole wire events: LF line ends, one ``data:`` line, closed by a blank line, without

@@ -134,6 +134,8 @@ class Generation:
         frames: list[bytes] = []
         try:
             self._take(self._decoder.feed(data), frames)
+            # A fault behind good events of the same read is told by the next call (D2): make it now.
+            self._take(self._decoder.feed(b""), frames)
         except RemoteProtocolError as error:
             self._protocol_error(error, frames)
             return
