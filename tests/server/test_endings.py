@@ -14,6 +14,7 @@ from tests.server.test_doors import DOORS, body, read
 
 pytestmark = pytest.mark.anyio
 
+DIALECT = {"ant": "anthropic", "oai": "openai_chat"}
 SHORT = "tokens=3"
 CUT_EVENTS = len(frames_of(parse(f"sim:{SHORT}"), "anthropic"))
 BODY_BYTES = len(bytes_of(parse(f"sim:{SHORT}"), "anthropic"))
@@ -71,6 +72,26 @@ async def test_an_error_event_of_the_provider_is_told_in_the_clients_dialect(hou
         assert fold.error is not None
         assert fold.error.ending == "failed"
         assert fold.message().text
+
+
+@pytest.mark.parametrize("provider", ["ant", "oai"])
+@pytest.mark.parametrize("door", ["anthropic", "openai_chat"])
+async def test_the_figures_before_an_error_are_not_the_final_ones(house: House, door: str, provider: str) -> None:
+    """The simulator begins with one output token, as Anthropic does, and fails after seven."""
+    request = body(f"{provider}/sim:tokens=20,fault=error@9")
+    if door == "openai_chat":
+        request["stream_options"] = {"include_usage": True}
+    async with house.http.post(house.url + DOORS[door], json=request) as response:
+        message, _ = read(door, await response.read())
+        stream_id = response.headers["tailrace-stream-id"]
+    async with house.http.get(f"{house.url}/streams/{stream_id}/message") as response:
+        kept = (await response.json())["message"]
+    assert kept["usage_label"] == "estimated"
+    assert kept["usage"]["output_tokens"] > 1
+    # The same dialect is passed on as it came.
+    if DIALECT[provider] != door:
+        assert message.usage_label == "estimated"
+        assert message.usage.output_tokens == kept["usage"]["output_tokens"]
 
 
 @pytest.mark.parametrize(

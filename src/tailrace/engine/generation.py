@@ -176,6 +176,8 @@ class Generation:
         fold, encoder, verbatim = self.fold, self._encoder, self._verbatim
         for received in batch:
             for event in received.events:
+                if isinstance(event, Error):
+                    self._close_usage(frames)
                 fold.add(event)
                 if isinstance(event, CONTENT):
                     self._content()
@@ -183,6 +185,13 @@ class Generation:
                     frames += encoder.encode(event)
             if verbatim:
                 frames += encoder.verbatim(received)
+
+    def _close_usage(self, frames: list[bytes]) -> None:
+        """Before a provider's own error: the figures that an answer begins with are not those that it ends with."""
+        usage = closing_usage(self.fold)
+        self.fold.add(usage)
+        if not self._verbatim:
+            frames += self._encoder.encode(usage)
 
     def _content(self) -> None:
         now = self._loop.time()
