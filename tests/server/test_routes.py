@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
+from tailrace.dialects import Quirks
 from tailrace.engine import ProviderSpec, Relay, RouteSpec, Target
 from tailrace.simulator import Simulator, expected, parse
 from tests.server.conftest import House, providers
@@ -71,3 +73,21 @@ async def test_models_are_listed_with_what_they_are(house: House) -> None:
         listed = await response.json()
     assert [entry["id"] for entry in listed["data"]] == [*ROUTES, "ant/sim", "oai/sim"]
     assert listed["data"][-1]["tailrace"] == {"dialect": "openai_chat", "local": False, "simulated": False}
+
+
+class TestQuirks:
+    @pytest.fixture
+    def make_relay(self) -> Callable[[Simulator], Relay]:
+        quirks = Quirks(old_max_tokens=True, no_stream_options=True)
+        return lambda sim: Relay(
+            {"old": ProviderSpec(name="old", dialect="openai_chat", base_url=f"{sim.url}/v1", quirks=quirks)}
+        )
+
+    @pytest.mark.parametrize("door", ["/v1/messages", "/v1/chat/completions"])
+    async def test_a_server_that_knows_less_is_asked_in_its_words(self, house: House, door: str) -> None:
+        async with house.http.post(house.url + door, json=body("old/sim")) as response:
+            assert response.status == 200
+            await response.read()
+        asked = json.loads(house.sim.requests[0].body)
+        assert asked["max_tokens"] == 100
+        assert not {"max_completion_tokens", "stream_options"} & set(asked)

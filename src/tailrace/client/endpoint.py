@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tailrace.client.retry import retry_after
-from tailrace.dialects import DIALECTS, KNOWN_PROVIDERS, Dialect, KnownProvider
+from tailrace.dialects import DIALECTS, KNOWN_PROVIDERS, Dialect, KnownProvider, Quirks
 from tailrace.errors import ConfigError, StatusError
 
 DEFAULT_URL = "http://127.0.0.1:8484"
@@ -35,7 +35,7 @@ class Endpoint:
     ``relay`` says that it is a Tailrace server; ``dialect`` is what requests are written in.
     """
 
-    __slots__ = ("_default_headers", "_key", "base_url", "dialect", "loopback", "name", "plain", "relay")
+    __slots__ = ("_default_headers", "_key", "base_url", "dialect", "loopback", "name", "plain", "quirks", "relay")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Endpoint:
         api_key: str | None,
         default_headers: Mapping[str, str] | None = None,
         name: str | None = None,
+        quirks: Quirks | None = None,
     ) -> None:
         """Raises `ConfigError` for an unknown dialect, a base URL that is no http(s) URL, or an unusable key."""
         parts = urlsplit(base_url)
@@ -59,6 +60,7 @@ class Endpoint:
         self.loopback = parts.hostname in _LOOPBACK
         # Without user and password, which a URL may carry.
         self.name = name or parts.netloc.rpartition("@")[2]
+        self.quirks = quirks or Quirks()
         self._key = _usable(api_key)
         self._default_headers = {key.lower(): value for key, value in (default_headers or {}).items()}
 
@@ -140,6 +142,7 @@ def provider_endpoint(
         api_key=key,
         default_headers=default_headers,
         name=known.name,
+        quirks=known.quirks,
     )
 
 

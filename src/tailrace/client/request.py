@@ -81,7 +81,7 @@ def _translated(
         extra={name: value for name, value in request.extra.items() if name not in own},
     )
     translation = endpoint.dialect.build(known)
-    return {**translation.body, **own}, translation.ignored
+    return {**endpoint.dialect.adapt(translation.body, endpoint.quirks), **own}, translation.ignored
 
 
 def _turns(messages: Messages) -> list[Mapping[str, Any]]:

@@ -75,7 +75,7 @@ class Session:
         self._retry = retry
         self._clock = clock
         self._patience = Patience(timeout, clock())
-        self._feed: Feed = ProviderFeed(endpoint.dialect.decoder(Quirks()))
+        self._feed: Feed = ProviderFeed(endpoint.dialect.decoder(endpoint.quirks))
         self._fruitless = 0
 
     # What a caller may ask at any time.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from tailrace.dialects import KNOWN_PROVIDERS
 from tailrace.engine import ProviderSpec
 
@@ -22,4 +24,9 @@ def table(name: str) -> dict[str, Any]:
     known = KNOWN_PROVIDERS.get(name)
     if known is None:
         return {}
-    return {"dialect": known.dialect, "base_url": known.base_url, "api_key": f"env:{known.key_variable}"}
+    return {
+        "dialect": known.dialect,
+        "base_url": known.base_url,
+        "api_key": f"env:{known.key_variable}",
+        "quirks": msgspec.structs.asdict(known.quirks),
+    }

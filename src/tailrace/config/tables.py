@@ -184,6 +184,13 @@ class QuirksTable(Table):
     eof_ends: bool = Field(
         default=Quirks().eof_ends, description="The server omits its dialect's terminal marker: closing is the end."
     )
+    old_max_tokens: bool = Field(
+        default=Quirks().old_max_tokens, description="The server knows max_tokens, not max_completion_tokens."
+    )
+    no_stream_options: bool = Field(
+        default=Quirks().no_stream_options,
+        description="The server refuses stream_options, and sends its usage unasked.",
+    )
 
 
 class ProviderTable(Table):

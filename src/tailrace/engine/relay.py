@@ -193,11 +193,13 @@ class Relay:
         return plans
 
     def _plan(self, target: Target, door: Dialect, request: Request, ask: Ask) -> Plan:
-        dialect = DIALECTS[self.router.providers[target.provider].dialect]
+        spec = self.router.providers[target.provider]
+        dialect = DIALECTS[spec.dialect]
         if dialect is door:
             body, ignored = Translation(dialect.forward(ask.body, target.model))
         else:
             body, ignored = dialect.build(msgspec.structs.replace(request, model=target.model, stream=True))
+        body = dialect.adapt(body, spec.quirks)
         # A header of one dialect means nothing to another: only same-dialect calls see the client's.
         headers = ask.headers if dialect is door else {}
         call = Call(model=target.model, path=dialect.endpoint(target.model), body=body, client_headers=headers)

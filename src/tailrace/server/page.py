@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import FileResponse, PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,12 +24,31 @@ PAGE_HEADERS: dict[str, str] = {
 }
 
 
+HASHED = {"cache-control": "public, max-age=31536000, immutable"}
+"""For files whose name holds their content's hash."""
+
+FRESH = {"cache-control": "no-cache"}
+"""For files whose name stays: asked for again each time, answered by 304 while unchanged."""
+
+
 def page_routes() -> list[BaseRoute]:
-    """Return the routes of the page; without built files, one that says how to get them."""
+    """Return the routes of the page, file by file; without built files, one that says how to get them.
+
+    Not one mount at ``/``: that would take every path that no other route wants, and answer a GET at a POST door.
+    """
     if not (DIRECTORY / "index.html").is_file():
         return [Route("/", _not_built)]
-    files = StaticFiles(directory=DIRECTORY, html=True)
-    return [Mount("/", app=_with_headers(files))]
+    routes: list[BaseRoute] = [Route("/", _file(DIRECTORY / "index.html"))]
+    for path in sorted(DIRECTORY.iterdir()):
+        if path.is_dir():
+            routes.append(Mount(f"/{path.name}", app=WithHeaders(StaticFiles(directory=path), HASHED)))
+        else:
+            routes.append(Route(f"/{path.name}", _file(path)))
+    return routes
+
+
+def _file(path: Path) -> ASGIApp:
+    return WithHeaders(FileResponse(path), FRESH)
 
 
 async def _not_built(_request: object) -> PlainTextResponse:
@@ -40,15 +59,19 @@ async def _not_built(_request: object) -> PlainTextResponse:
     )
 
 
-def _with_headers(app: ASGIApp) -> ASGIApp:
-    extra = [(name.encode(), value.encode()) for name, value in PAGE_HEADERS.items()]
+class WithHeaders:
+    """Wraps an ASGI app so that its answers carry the page's headers."""
 
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: ASGIApp, more: dict[str, str]) -> None:
+        self._app = app
+        self._extra = [(name.encode(), value.encode()) for name, value in (PAGE_HEADERS | more).items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, adding to the head of its answer."""
+
         async def sending(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *extra]
+                message["headers"] = [*message.get("headers", []), *self._extra]
             await send(message)
 
-        await app(scope, receive, sending)
-
-    return wrapped
+        await self._app(scope, receive, sending)

@@ -97,7 +97,7 @@ def _limit(request: Request) -> int:
 
 def _extra(extra: dict[str, Any], body: dict[str, Any], ignored: list[str]) -> None:
     for name, value in extra.items():
-        if name == "service_tier" and value in SERVICE_TIERS:
+        if name == "service_tier" and isinstance(value, str) and value in SERVICE_TIERS:
             body[name] = value
         elif name == "tools" and isinstance(value, list) and all(_is_own_tool(tool) for tool in value):
             body["tools"] = [*body.get("tools", ()), *value]
