@@ -77,10 +77,10 @@ def test_a_second_ctrl_c_leaves_at_once_and_says_how_to_come_back(sim: Simulator
         finally:
             relay.process.send_signal(signal.SIGCONT)
         name, cursor = re.findall(r"resume: tailrace tail (\S+) --from (\d+)", at.screen)[0]
-    followed = run("stop", name, "--url", relay.url)
-    assert followed.returncode == 0
+    stopped = run("stop", name, "--url", relay.url)
+    assert (stopped.returncode, stopped.stderr) == (Exit.OK, b"")
     rest = run("tail", name, "--from", cursor, "--url", relay.url)
-    assert rest.returncode in {Exit.OK, Exit.FAILED}
+    assert (rest.returncode, b"cancelled" in rest.stderr) == (Exit.FAILED, True), rest
 
 
 def test_colours_are_for_terminals_and_data_is_for_stdout(relay: Running) -> None:

@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailrace.config.lines import line_of, positions
@@ -88,6 +88,7 @@ _values = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(_names, st.dictionaries(_names, _values, max_size=4), max_size=4),
     st.sampled_from(["", "\n", "# comment = 1\n"]),

@@ -80,7 +80,8 @@ def _usage(usage: Usage, label: UsageLabel) -> str:
 
 def _hint(stream: Stream, url: str | None) -> None:
     if stream.stream_id is not None:
-        where = f" --url {url}" if url else ""
+        # An address that holds a password is not repeated.
+        where = f" --url {url}" if url and "@" not in url else ""
         say(f"resume: tailrace tail {stream.stream_id} --from {stream.cursor}{where}")
 
 

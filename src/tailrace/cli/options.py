@@ -7,7 +7,13 @@ from typing import Annotated, TypeAlias
 import typer
 
 Url: TypeAlias = Annotated[
-    str | None, typer.Option("--url", envvar="TAILRACE_URL", help="Address of a Tailrace server.", metavar="URL")
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="TAILRACE_URL",
+        help="Address of a Tailrace server; a key for it goes into TAILRACE_API_KEY.",
+        metavar="URL",
+    ),
 ]
 ModelName: TypeAlias = Annotated[
     str | None,

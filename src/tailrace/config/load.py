@@ -18,7 +18,8 @@ from tailrace.config.lines import line_of, positions
 from tailrace.config.problems import closest, fields, from_pydantic, together
 from tailrace.config.secrets import MAX_FILE, Read
 from tailrace.config.settings import Logging, Settings
-from tailrace.config.tables import Document, ProviderTable, RouteTable, Surroundings
+from tailrace.config.tables import Document, ProviderTable, RouteTable
+from tailrace.config.values import Surroundings
 from tailrace.dialects import Quirks
 from tailrace.engine import Deadlines, Limits, Policy, ProviderSpec, RouteSpec
 from tailrace.errors import ConfigError
