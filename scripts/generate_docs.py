@@ -10,8 +10,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 MARKED = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -29,7 +30,7 @@ def order() -> str:
 
     kinds = list(dict.fromkeys(kind for steps in TRANSITIONS.values() for kind in steps))
     rows = [
-        [f"`{kind.__name__}`", *(f"→ {steps[kind]}" if kind in steps else "–" for steps in TRANSITIONS.values())]
+        [f"`{kind.__name__}`", *(f"→ {steps[kind]}" if kind in steps else "-" for steps in TRANSITIONS.values())]
         for kind in kinds
     ]
     return table(["event", *TRANSITIONS], rows)
@@ -44,11 +45,11 @@ def grows() -> str:
 def life() -> str:
     from typing import get_args
 
-    from tailrace.engine.lifecycle import LIFE, Signal
+    from tailrace.engine.lifecycle import LIFE, Signal, Step
 
-    def cell(steps: dict[str, tuple[str, str | None]], signal: str) -> str:
+    def cell(steps: Mapping[Signal, Step], signal: Signal) -> str:
         step = steps.get(signal)
-        return "–" if step is None else f"**{step[1]}**" if step[1] else f"→ {step[0]}"
+        return "-" if step is None else f"**{step[1]}**" if step[1] else f"→ {step[0]}"
 
     phases = [phase for phase in LIFE if phase != "ended"]
     return table(["signal", *phases], ([s, *(cell(LIFE[p], s) for p in phases)] for s in get_args(Signal)))
@@ -67,27 +68,57 @@ def errors() -> str:
 
 
 def ignorable() -> str:
-    from tailrace.dialects.anthropic import build as anthropic
-    from tailrace.dialects.openai_chat import build as openai_chat
+    import importlib
+    import pkgutil
 
-    rows = [
-        [name, ", ".join(f"`{field}`" for field in sorted(module.IGNORABLE))]
-        for name, module in (("anthropic", anthropic), ("openai_chat", openai_chat))
-    ]
-    return table(["to a provider that speaks", "fields that are left out, and listed"], rows)
+    from tailrace import dialects
+
+    rows = []
+    for module in pkgutil.walk_packages(dialects.__path__, "tailrace.dialects."):
+        fields = getattr(importlib.import_module(module.name), "IGNORABLE", None)
+        if fields:
+            rows.append([f"`{module.name.split('.')[2]}`", ", ".join(f"`{field}`" for field in sorted(fields))])
+    return table(["to a provider that speaks", "left out, and listed"], sorted(rows))
+
+
+def settings() -> str:
+    schema = json.loads(
+        subprocess.run(
+            [sys.executable, "-m", "tailrace", "config", "schema"], capture_output=True, text=True, check=True
+        ).stdout
+    )
+
+    def rows(name: str, properties: dict[str, Any]) -> Iterator[list[object]]:
+        for key, said in properties.items():
+            inner = next((part for part in [said, *said.get("anyOf", [])] if "$ref" in part), None)
+            named = next((part for part in [said] if isinstance(said.get("additionalProperties"), dict)), None)
+            if inner or (named and "$ref" in named["additionalProperties"]):
+                part = inner or named["additionalProperties"]  # type: ignore[index]
+                below = schema["$defs"][part["$ref"].rpartition("/")[2]]
+                yield from rows(f"{name}{key}.{'' if inner else 'NAME.'}", below["properties"])
+            else:
+                default = json.dumps(said["default"]) if "default" in said else "needed"
+                yield [f"`{name}{key}`", f"`{default}`", said.get("description", "")]
+
+    return table(["setting", "default", "meaning"], rows("", schema["properties"]))
 
 
 def commands() -> str:
-    names = re.findall(r"^│ ([a-z-]+) ", helped(), re.MULTILINE) or re.findall(r"^  ([a-z-]+)  ", helped(), re.MULTILINE)
+    from tailrace.cli.main import COMMANDS, config
+
     parts = [f"```text\n$ tailrace --help\n{helped()}\n```\n"]
-    parts += [f"\n### `tailrace {name}`\n\n```text\n{helped(name)}\n```\n" for name in dict.fromkeys(names)]
+    for app, name, _, _ in COMMANDS:
+        words = (["config"] if app is config else []) + [name]
+        parts.append(f"\n### `tailrace {' '.join(words)}`\n\n```text\n{helped(*words)}\n```\n")
     return "".join(parts)
 
 
 def helped(*command: str) -> str:
-    env = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1"}
+    """Return the help of a command as a terminal of a hundred columns shows it."""
+    env = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    program = "import sys; sys.argv[0] = 'tailrace'; from tailrace.cli.main import run; run()"
     done = subprocess.run(
-        [sys.executable, "-m", "tailrace", *command, "--help"], capture_output=True, text=True, env=env, check=True
+        [sys.executable, "-c", program, *command, "--help"], capture_output=True, text=True, env=env, check=True
     )
     return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
 
@@ -116,7 +147,7 @@ def measured() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (order, grows, life, errors, ignorable, commands, faults, decisions, measured)
+    for part in (order, grows, life, errors, ignorable, settings, commands, faults, decisions, measured)
 }
 
 
