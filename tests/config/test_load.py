@@ -10,7 +10,7 @@ from tailrace.engine import Deadlines, Limits, Policy, RouteSpec, Secret, Target
 from tailrace.errors import ConfigError
 from tests.config.reading import problems, read
 
-ISSUE_EXAMPLE = """
+EXAMPLE = """
 [providers.anthropic]
 dialect = "anthropic"
 base_url = "https://api.anthropic.com"   # as the provider's own SDK takes it: OpenAI's ends in /v1
@@ -23,7 +23,7 @@ on_disconnect = "detach"
 
 
 def test_a_whole_file_becomes_plain_values() -> None:
-    settings = read(ISSUE_EXAMPLE, {"ANTHROPIC_API_KEY": "a-key", "OPENAI_API_KEY": "o-key"})
+    settings = read(EXAMPLE, {"ANTHROPIC_API_KEY": "a-key", "OPENAI_API_KEY": "o-key"})
     assert settings.providers["anthropic"].api_key == Secret("a-key")
     assert settings.providers["anthropic"].base_url == "https://api.anthropic.com"
     assert settings.routes == {
@@ -168,7 +168,7 @@ def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
 
 
 def test_no_representation_of_settings_shows_a_key() -> None:
-    settings: Settings = read(ISSUE_EXAMPLE, {"ANTHROPIC_API_KEY": "a-key", "OPENAI_API_KEY": "o-key"})
+    settings: Settings = read(EXAMPLE, {"ANTHROPIC_API_KEY": "a-key", "OPENAI_API_KEY": "o-key"})
     assert "a-key" not in repr(settings)
 
 
