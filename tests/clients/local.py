@@ -93,8 +93,8 @@ async def newest(home: Home) -> dict[str, Any]:
     return found
 
 
-async def the_answer_is_the_relays_own(home: Home, door: Door, way: Way) -> None:
-    """Ask, and compare what the client made of the answer with the relay's own fold of it."""
+async def the_answer_is_the_relays_own(home: Home, door: Door, way: Way) -> int:
+    """Ask, and compare what the client made of the answer with the relay's own fold; return its number of pieces."""
     (outcome,) = await way(home.url, [home.model])
     assert outcome.failure is None
     kept = await newest(home)
@@ -109,5 +109,7 @@ async def the_answer_is_the_relays_own(home: Home, door: Door, way: Way) -> None
     cached = (usage.cache_read_tokens or 0) if door == "anthropic" else 0
     assert usage.input_tokens is not None
     assert outcome.answer.input_tokens == usage.input_tokens - cached
-    if outcome.pieces is not None:
-        assert 1 < outcome.pieces <= (usage.output_tokens or 0)
+    if outcome.pieces is None:
+        return 1
+    assert 0 < outcome.pieces <= (usage.output_tokens or 0)
+    return outcome.pieces
