@@ -80,13 +80,15 @@ def _as_it_is(body: dict[str, Any], _quirks: Quirks) -> dict[str, Any]:
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What an encoder must be told, since it has no clock and no randomness.
 
-    ``id`` and ``model`` are used where the provider gave none; ``created`` is in Unix seconds.
+    ``id`` and ``model`` are used where the provider gave none; ``created`` is in Unix seconds. ``echo`` is that of the
+    `Request`: an encoder sees no request, and the events of an AG-UI client must name its thread and its run.
     """
 
     id: str
     model: str
     created: int
     include_usage: bool = True
+    echo: dict[str, str] = {}
 
 
 class Translation(NamedTuple):

@@ -128,6 +128,7 @@ class Relay:
                 model=request.model,
                 created=int(info.created),
                 include_usage=request.include_usage,
+                echo=request.echo,
             ),
             quirks=self.router.providers[plans[0].target.provider].quirks,
             policy=resolved.policy,

@@ -145,6 +145,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``max_tokens`` counts output tokens. ``include_usage`` says that the client wants usage in the stream where its
     dialect makes that a choice. ``extra`` holds the fields without a word here, by their own names.
+    ``echo`` is no part of the question: names that the client gave and its answer must say again (a chat, a run).
     """
 
     model: str
@@ -168,3 +169,4 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stream: bool = False
     include_usage: bool = True
     extra: dict[str, Any] = {}
+    echo: dict[str, str] = {}
