@@ -46,7 +46,7 @@ PACKAGES: dict[str, set[str]] = {
     "engine": {"msgspec", "aiohttp", "structlog"},
     "server": {"msgspec", "starlette", "uvicorn", "structlog"},
     "client": {"msgspec", "httpx2"},
-    "config": {"msgspec", "pydantic", "pydantic_core", "pydantic_settings"},
+    "config": {"msgspec", "pydantic", "pydantic_core"},
     "simulator": {"msgspec", "httptools", "structlog"},
     "demo": {"msgspec", "xllamacpp"},
     "cli": {"msgspec", "typer", "click", "rich", "structlog", "anyio"},

@@ -55,6 +55,10 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     local: bool = False
     simulated: bool = False
 
+    def __repr__(self) -> str:
+        # Headers may hold keys as well.
+        return f"ProviderSpec({self.name!r}, {self.dialect!r}, {self.base_url!r})"
+
 
 class Target(msgspec.Struct, frozen=True):
     """One model of one provider: what ``anthropic/claude-haiku-4-5`` says."""
