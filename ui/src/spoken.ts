@@ -1,0 +1,31 @@
+/** Markdown as it is read out: words without marks, listings by their name only. */
+
+/** How much of `text` can be read out already: up to its last finished sentence or line, or all of a `whole` one. */
+export function spoken(text: string, whole: boolean): string {
+  return plain(whole ? text : text.slice(0, lastSentenceEnd(text)));
+}
+
+function lastSentenceEnd(text: string): number {
+  const line = text.lastIndexOf("\n") + 1;
+  const sentence = /^[\s\S]*[.!?…。！？](?=\s)/.exec(text.slice(line));
+  return line + (sentence?.[0].length ?? 0);
+}
+
+function plain(text: string): string {
+  return (
+    text
+      // An open listing is already called by its name, so that what has been read out stays true when it closes.
+      .replace(
+        /^[ \t>]*(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^[ \t>]*\1[`~]*[ \t]*$|(?![\s\S]))/gm,
+        "Code listing.",
+      )
+      .replace(/^[ \t]*\|?[ \t]*:?-{2,}[-:| \t]*$/gm, "")
+      .replace(/^[ \t]*\|(.*)\|[ \t]*$/gm, (_, row: string) => row.split("|").join(", ") + ".")
+      .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .replace(/^[ \t]*(?:#{1,6}|>|[-*+])[ \t]+/gm, "")
+      .replace(/[*`~]{1,3}|(?<!\w)_{1,2}(?=\S)|(?<=\S)_{1,2}(?!\w)/g, "")
+      .replace(/\s+/g, " ")
+      .replace(/ (?=[,.])/g, "")
+      .trim()
+  );
+}
