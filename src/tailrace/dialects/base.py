@@ -73,6 +73,10 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     no_stream_options: bool = False
 
 
+def _not_there(_frame: bytes) -> dict[str, Any] | None:
+    return None
+
+
 def _as_it_is(body: dict[str, Any], _quirks: Quirks) -> dict[str, Any]:
     return body
 
@@ -114,6 +118,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     :ivar decoder: a fresh decoder for one answer.
     :ivar encoder: a fresh encoder for one answer.
     :ivar message_body: the JSON of a whole answer, for a client that does not stream.
+    :ivar whole_body: the JSON of a whole answer as the last frame of its stream holds it, in dialects whose last event
+        does: with every field that the provider gave it. None where it holds none.
     :ivar error_body: the JSON of an error answer.
     :ivar read_error: a provider's HTTP error (status, body bytes) → `Error`.
     """
@@ -133,3 +139,4 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     error_body: Callable[[Error], dict[str, Any]]
     read_error: Callable[[int, bytes], Error]
     adapt: Callable[[dict[str, Any], Quirks], dict[str, Any]] = _as_it_is
+    whole_body: Callable[[bytes], dict[str, Any] | None] = _not_there

@@ -131,7 +131,9 @@ class Relay:
                 echo=request.echo,
             ),
             quirks=self.router.providers[plans[0].target.provider].quirks,
-            policy=resolved.policy,
+            policy=msgspec.structs.replace(resolved.policy, on_disconnect="detach")
+            if request.background
+            else resolved.policy,
             on_end=self._on_end,
         )
         self._live[info.id] = generation

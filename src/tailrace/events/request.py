@@ -143,7 +143,8 @@ class OutputSchema(msgspec.Struct, frozen=True, omit_defaults=True):
 class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request for an answer.
 
-    ``max_tokens`` counts output tokens. ``include_usage`` says that the client wants usage in the stream where its
+    ``max_tokens`` counts output tokens. ``background`` asks to finish the answer whether or not
+    anybody reads it. ``include_usage`` says that the client wants usage in the stream where its
     dialect makes that a choice. ``extra`` holds the fields without a word here, by their own names.
     ``echo`` is no part of the question: names that the client gave and its answer must say again (a chat, a run).
     """
@@ -167,6 +168,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     choices: int = 1
     user: str | None = None
     stream: bool = False
+    background: bool = False
     include_usage: bool = True
     extra: dict[str, Any] = {}
     echo: dict[str, str] = {}

@@ -37,8 +37,8 @@ OWN = frozenset(
 
 IGNORABLE = frozenset(
     {
-        "cache_control", "context_management", "diagnostics", "fallbacks", "speed", "thinking",
-        "user_profile_id",
+        "cache_control", "client_metadata", "context_management", "diagnostics", "fallbacks", "include",
+        "max_tool_calls", "speed", "thinking", "truncation", "user_profile_id",
     }
 )  # fmt: skip
 """Fields of other dialects without which the answer is still an answer to the same question: hints on cost, caching,
