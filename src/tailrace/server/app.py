@@ -25,6 +25,7 @@ from tailrace.server.hosts import HostGuard, allowed_hosts
 from tailrace.server.http import Receive, Scope, Send, send_json
 from tailrace.server.models import Models
 from tailrace.server.page import page_routes
+from tailrace.server.responses import Responses
 from tailrace.server.spec import ServerSpec
 from tailrace.server.streams import Streams
 
@@ -77,9 +78,15 @@ def create_app(relay: Relay, spec: ServerSpec | None = None) -> Starlette:
 
 def _routes(relay: Relay, keyring: Keyring) -> list[BaseRoute]:
     streams = Streams(relay, keyring)
+    models = Models(relay, keyring)
+    responses = Responses(relay, keyring)
     endpoints: list[tuple[str, str, Endpoint]] = [
         *(("POST", door.path, Door(relay, keyring, door)) for door in DOORS),
-        ("GET", "/v1/models", Models(relay, keyring).list),
+        ("GET", "/v1/responses/{response_id}", responses.retrieve),
+        ("POST", "/v1/responses/{response_id}/cancel", responses.cancel),
+        ("GET", "/v1/models", models.list),
+        ("GET", "/api/tags", models.tags),
+        ("GET", "/api/version", models.version),
         ("GET", "/streams", streams.list),
         ("GET", "/streams/{stream_id}", streams.follow),
         ("POST", "/streams/{stream_id}/stop", streams.stop),

@@ -12,6 +12,7 @@ from tailrace.server.auth import CREDENTIAL_HEADERS, Keyring
 from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of, read_json
 from tailrace.server.respond import answer_stream, answer_whole
+from tailrace.server.responses import answer_begun
 
 Prepare: TypeAlias = Callable[[Scope, dict[str, Any]], dict[str, Any]]
 
@@ -36,6 +37,8 @@ class DoorSpec(NamedTuple):
 DOORS: tuple[DoorSpec, ...] = (
     DoorSpec("/v1/messages", "anthropic"),
     DoorSpec("/v1/chat/completions", "openai_chat"),
+    DoorSpec("/v1/responses", "openai_responses"),
+    DoorSpec("/api/chat", "ollama"),
     DoorSpec("/stream", "plain"),
 )
 """Every door that begins an answer."""
@@ -80,5 +83,7 @@ class Door:
         generation = opened.generation
         if opened.request.stream:
             await answer_stream(generation, receive, send, limits=self._relay.limits, headers=headers)
+        elif opened.request.background:
+            await answer_begun(self._relay, generation, receive, send, headers)
         else:
             await answer_whole(generation, receive, send, headers=headers)

@@ -1,4 +1,4 @@
-"""``GET /v1/models``: what can be asked for, in a form that both OpenAI's and Anthropic's SDKs read."""
+"""What can be asked for: ``GET /v1/models``, for OpenAI's and Anthropic's SDKs; ``GET /api/tags``, for Ollama's."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import Any
 from tailrace.engine import ProviderSpec, Relay
 from tailrace.errors import RequestError
 from tailrace.server.auth import Keyring
-from tailrace.server.errors import event_of, send_error
+from tailrace.server.errors import NEUTRAL, event_of, send_error
 from tailrace.server.http import Receive, Scope, Send, headers_of, send_json
 
 _EPOCH = datetime.fromtimestamp(0, UTC).isoformat().replace("+00:00", "Z")
 """Nobody here knows when a model was made; both SDKs insist on a date."""
+
+
+OLLAMA_API = "0.12.11"
+"""Release of Ollama whose chat API the door speaks (the one with ``logprobs``): clients enable features by it."""
 
 
 class Models:
@@ -25,10 +29,7 @@ class Models:
 
     async def list(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer with all routes and all listed models."""
-        try:
-            self._keyring.identify(headers_of(scope))
-        except RequestError as error:
-            await send_error(send, event_of(error))
+        if not await self._allowed(scope, send):
             return
         data = list(self._entries())
         names = [entry["id"] for entry in data]
@@ -43,6 +44,23 @@ class Models:
                 "last_id": names[-1] if names else None,
             },
         )
+
+    async def tags(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer with the same in Ollama's form. It asks for a size, a digest and a date, which nobody here knows."""
+        if await self._allowed(scope, send, "ollama"):
+            await send_json(send, 200, {"models": [_tag(entry["id"]) for entry in self._entries()]})
+
+    async def version(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """``GET /api/version``: what Ollama's clients look at before they ask for anything else."""
+        await send_json(send, 200, {"version": OLLAMA_API})
+
+    async def _allowed(self, scope: Scope, send: Send, dialect: str = NEUTRAL) -> bool:
+        try:
+            self._keyring.identify(headers_of(scope))
+        except RequestError as error:
+            await send_error(send, event_of(error), dialect)
+            return False
+        return True
 
     def _entries(self) -> Iterator[dict[str, Any]]:
         for route in self._router.routes.values():
@@ -62,4 +80,16 @@ def _entry(name: str, spec: ProviderSpec, *, owner: str) -> dict[str, Any]:
         "created_at": _EPOCH,
         "owned_by": owner,
         "tailrace": {"dialect": spec.dialect, "local": spec.local, "simulated": spec.simulated},
+    }
+
+
+def _tag(name: str) -> dict[str, Any]:
+    details = {"parent_model": "", "format": "", "family": "", "families": []}
+    return {
+        "name": name,
+        "model": name,
+        "modified_at": _EPOCH,
+        "size": 0,
+        "digest": "",
+        "details": {**details, "parameter_size": "", "quantization_level": ""},
     }

@@ -41,7 +41,7 @@ async def answer_stream(
         if gone.done():
             return
         if generation.error is not None and generation.first_content is None:
-            await _refuse(generation, send, headers)
+            await refuse(generation, send, headers)
             return
         sink = _sink(generation.log, generation, send, limits, after=0)
         await _follow(sink, gone, send, {**stream_headers(generation.log, generation.door), **headers})
@@ -59,10 +59,12 @@ async def answer_whole(generation: Generation, receive: Receive, send: Send, *, 
         if gone.done() and generation.ending is None:
             return
         if generation.ending != "completed":
-            await _refuse(generation, send, headers)
+            await refuse(generation, send, headers)
             return
-        body = generation.door.message_body(generation.message(), generation.reply)
-        await send_json(send, 200, body, {"tailrace-stream-id": generation.log.info.id, **headers})
+        log, door = generation.log, generation.door
+        last, _ = log.read(log.tail - 1, 1)
+        body = door.whole_body(last) or door.message_body(generation.message(), generation.reply)
+        await send_json(send, 200, body, {"tailrace-stream-id": log.info.id, **headers})
     finally:
         generation.detach(gone)
         gone.cancel()
@@ -113,7 +115,8 @@ async def _follow(
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _refuse(generation: Generation, send: Send, headers: dict[str, str]) -> None:
+async def refuse(generation: Generation, send: Send, headers: dict[str, str]) -> None:
+    """Answer with the error that ended ``generation``, and its status."""
     error = generation.error or Error("internal", "the answer ended without a reason")
     log = generation.log
     await send_error(send, error, generation.door.name, {"tailrace-stream-id": log.info.id, **headers})
