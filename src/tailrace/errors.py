@@ -8,6 +8,7 @@
     ├── RemoteProtocolError         bytes or events from outside that no rule allows (their fault)
     │   ├── LimitExceeded           … because a line, event, document or answer passed its cap
     │   │   └── JSONLimitExceeded   (also a JSONError)
+    │   ├── InvalidOutput           … a model's document or call is not what its schema or type allows
     │   └── JSONError               … in a JSON document; also a ``ValueError``; has a ``position``
     │       ├── InvalidJSON         no continuation can make it JSON
     │       ├── TruncatedJSON       it ended before it was complete
@@ -50,9 +51,7 @@ class ConfigError(TailraceError):
     found several things wrong raises one error whose ``problems`` are all of them, in the order of their places.
     """
 
-    def __init__(
-        self, message: str, *, where: str | None = None, problems: tuple[ConfigError, ...] = ()
-    ) -> None:
+    def __init__(self, message: str, *, where: str | None = None, problems: tuple[ConfigError, ...] = ()) -> None:
         super().__init__(f"{where}: {message}" if where else message)
         self.where = where
         self.problems = problems or (self,)
@@ -96,6 +95,36 @@ class JSONLimitExceeded(JSONError, LimitExceeded):
     def __init__(self, message: str, *, position: int, limit: int) -> None:
         LimitExceeded.__init__(self, f"{message} at character {position}", limit=limit)
         self.position = position
+
+
+class InvalidOutput(RemoteProtocolError, ValueError):
+    """What a model wrote is no complete JSON, or not what its schema or type allows.
+
+    ``path`` is the JSON Pointer of the value at fault ("" is the whole document), ``reason`` says what is wrong with
+    it; neither quotes a value. ``problems`` are all pairs of the two that were found at once, ``tool`` is the name
+    of the call whose arguments they are (None: a document), ``partial`` the `tailrace.events.Message` so far, where the
+    document came in one. Where it is no JSON at all, the `JSONError` is the ``__cause__``.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        path: str = "",
+        problems: tuple[tuple[str, str], ...] = (),
+        tool: str | None = None,
+        partial: Any = None,
+    ) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.reason = reason
+        self.problems = problems or ((path, reason),)
+        self.tool = tool
+        self.partial = partial
+
+    def __str__(self) -> str:
+        subject = "the document" if self.tool is None else f"the arguments of {self.tool!r}"
+        return f"{subject}, {self.path}: {self.reason}" if self.path else f"{subject}: {self.reason}"
 
 
 class RequestError(TailraceError):
