@@ -256,8 +256,12 @@ def _effort(reasoning: Reasoning, ignored: list[str]) -> str | None:
         # "none" is refused by the many models that know no such effort; not to ask is what they understand.
         ignored.append("reasoning")
         return None
-    if reasoning.effort is not None or reasoning.budget is None:
+    if reasoning.effort is not None:
         return reasoning.effort
+    if reasoning.budget is None:
+        # A bare wish to think: this dialect only has a word for how much.
+        ignored.append("reasoning")
+        return None
     ignored.append("reasoning.budget")
     return next((effort for most, effort in EFFORT_BY_BUDGET if reasoning.budget <= most), "high")
 

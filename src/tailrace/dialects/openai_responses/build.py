@@ -193,6 +193,9 @@ def _reasoning(reasoning: Reasoning, body: dict[str, Any], ignored: list[str]) -
         written["summary"] = "auto"
     if written:
         body["reasoning"] = written
+    else:
+        # A bare wish to think: this dialect only has words for how much, and for showing it.
+        ignored.append("reasoning")
     if effort != "none":
         # Without it an answer that is not stored has thoughts that cannot be given back.
         body["include"] = ["reasoning.encrypted_content"]
