@@ -58,6 +58,12 @@ describe.each(SHOWN)("%s", (name) => {
   });
 });
 
+test("what the reader sees of numbers and columns is kept", () => {
+  new MarkdownView(root).update("7. seven\n8. eight\n\n| a | b |\n|:-:|--:|\n| 1 | 2 |\n", true);
+  expect(root.querySelector("ol")?.getAttribute("start")).toBe("7");
+  expect([...root.querySelectorAll("td")].map((td) => td.getAttribute("align"))).toEqual(["center", "right"]);
+});
+
 describe("long answers", () => {
   const count = (work: () => void): number => {
     let touched = 0;

@@ -113,10 +113,11 @@ describe("stop", () => {
     expect(stops(relay)).toBe(3);
   });
 
-  test("that comes too late leaves the answer complete", async () => {
-    const relay = await relayThat([{ frames: 3, then: "reset" }, {}]);
+  test("that comes too late leaves the answer complete, however long its rest takes", async () => {
+    const relay = await relayThat([{ frames: 3, then: "reset" }, { status: 503 }, { status: 503 }, {}]);
     relay.stopAnswers = [{ status: 200, body: { id: relay.id, ending: "completed" } }];
-    const stream = new Relay({ baseUrl: relay.url }).stream(BODY, QUICK);
+    const policy = { ...RECONNECT, baseMs: 60 };
+    const stream = new Relay({ baseUrl: relay.url }).stream(BODY, { ...QUICK, policy });
     const texts: string[] = [];
     for await (const event of stream) {
       if (event.type === "text_delta") texts.push(event.text);

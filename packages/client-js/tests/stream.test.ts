@@ -197,6 +197,25 @@ describe("a lost connection", () => {
     expect(deltas(told)).toEqual(WORDS);
   });
 
+  test("an outage is measured from its own beginning, not from the stream's", async () => {
+    const relay = await relayThat([{ frames: 4, then: "reset" }, {}]);
+    const now = (): number => performance.now() + 1_000_000;
+    const told = await read(new Relay({ baseUrl: relay.url }).stream(BODY, { ...QUICK, now }));
+    expect(deltas(told)).toEqual(WORDS);
+  });
+
+  test("a connection that lived a while is no failed try, even if the model only thought", async () => {
+    const silent: Connection = { frames: 0, then: "close", preamble: ": hb\n\n" };
+    const relay = await relayThat([{ frames: 4, then: "reset" }, ...Array<Connection>(8).fill(silent), {}]);
+    let clock = 0;
+    const now = (): number => (clock += 3000);
+    const told = await read(new Relay({ baseUrl: relay.url }).stream(BODY, { ...QUICK, now }));
+    expect(deltas(told)).toEqual(WORDS);
+    expect(new Set(told.events.flatMap((e) => (e.type === "reconnecting" ? [e.attempt] : [])))).toEqual(
+      new Set([1]),
+    );
+  });
+
   test("is tried again at once when the page wakes up", async () => {
     const relay = await relayThat([{ frames: 4, then: "reset" }, {}]);
     const slow = { policy: { ...RECONNECT, baseMs: 60_000, capMs: 60_000 }, random: () => 0 };
