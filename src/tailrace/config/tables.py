@@ -108,10 +108,17 @@ class ProviderTable(Table):
 class DeadlinesTable(Table):
     """``[routes.NAME.deadlines]``: seconds; 0 waits for ever."""
 
-    connect: Annotated[Seconds, Field(gt=0)] = Deadlines().connect
-    first_content: Seconds = Deadlines().first_content or 0
-    idle: Seconds = Deadlines().idle or 0
-    total: Seconds = Deadlines().total or 0
+    connect: Annotated[Seconds, Field(gt=0)] = Field(
+        default=Deadlines().connect, description="To connect to the provider."
+    )
+    first_content: Seconds = Field(
+        default=Deadlines().first_content or 0,
+        description="Until the first content: reasoning models think for minutes.",
+    )
+    idle: Seconds = Field(
+        default=Deadlines().idle or 0, description="Without content in the middle; pings do not count."
+    )
+    total: Seconds = Field(default=Deadlines().total or 0, description="For the whole answer.")
 
 
 class RouteTable(Table):
@@ -131,19 +138,29 @@ class RouteTable(Table):
 class LimitsTable(Table):
     """``[limits]``: bytes, counts and seconds."""
 
-    body: Count = Limits().body
-    high_water: Count = Limits().high_water
-    low_water: Count = Limits().low_water
-    log_bytes: Count = Limits().log_bytes
-    log_frames: Count = Limits().log_frames
-    logs_bytes: Count = Limits().logs_bytes
-    logs: Count = Limits().logs
-    ttl: Seconds = Limits().ttl
-    reader_stall: Seconds = Limits().reader_stall
+    body: Count = Field(default=Limits().body, description="Bytes of a request.")
+    high_water: Count = Field(
+        default=Limits().high_water, description="Bytes a reader may lag before its provider is paused."
+    )
+    low_water: Count = Field(default=Limits().low_water, description="Bytes of lag at which the provider goes on.")
+    log_bytes: Count = Field(default=Limits().log_bytes, description="Bytes kept of one stream.")
+    log_frames: Count = Field(default=Limits().log_frames, description="Events kept of one stream.")
+    logs_bytes: Count = Field(
+        default=Limits().logs_bytes, description="Bytes kept of all streams; finished ones leave first."
+    )
+    logs: Count = Field(default=Limits().logs, description="Streams at once.")
+    ttl: Seconds = Field(default=Limits().ttl, description="Seconds that a finished stream stays readable.")
+    reader_stall: Seconds = Field(
+        default=Limits().reader_stall,
+        description="Seconds without progress after which a reader is cut, its cursor intact.",
+    )
     heartbeat: Seconds = Field(
         default=Limits().heartbeat, description="Seconds of silence before one is sent; 0 is off."
     )
-    open_early_after: Seconds = Limits().open_early_after
+    open_early_after: Seconds = Field(
+        default=Limits().open_early_after,
+        description="Seconds to wait for the first event before answering 200 without it.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> LimitsTable:

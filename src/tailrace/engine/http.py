@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 
 from tailrace.dialects import DIALECTS, Dialect
-from tailrace.engine.spec import Deadlines, ProviderSpec
+from tailrace.engine.spec import ProviderSpec
 from tailrace.engine.upstream import Call, Source
 from tailrace.errors import ConnectError, ProviderTimeout, RemoteProtocolError, StatusError
 from tailrace.events import Error
@@ -35,21 +35,21 @@ MAX_HEADER = 16 * 1024
 class HttpUpstream:
     """A provider behind its base URL. One for each provider; it keeps the connections alive between calls."""
 
-    def __init__(self, spec: ProviderSpec, deadlines: Deadlines | None = None) -> None:
+    def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         self._dialect: Dialect = DIALECTS[spec.dialect]
-        self._connect = (deadlines or Deadlines()).connect
         self._proxy = _proxy_for(spec.base_url)
         self._session: aiohttp.ClientSession | None = None
 
     async def run(self, call: Call, source: Source) -> None:
         """Bring one answer from the provider to ``source``."""
-        with _mapped(self._spec.name, self._connect):
+        with _mapped(self._spec.name, call.connect):
             async with self._open().post(
                 self._spec.base_url.rstrip("/") + call.path,
                 data=msgspec.json.encode(call.body),
                 headers=self._headers(call),
                 proxy=self._proxy,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=call.connect),
                 allow_redirects=False,
             ) as response:
                 try:
@@ -78,7 +78,6 @@ class HttpUpstream:
             self._session = aiohttp.ClientSession(
                 # No cap of its own: admission is the server's decision, and a wait here would be a silent queue.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
                 read_bufsize=READ_BUFFER,
                 max_line_size=MAX_HEADER,
                 max_field_size=MAX_HEADER,

@@ -19,7 +19,7 @@ import structlog
 from tailrace.dialects import DIALECTS, Dialect, Reply, Translation
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
-from tailrace.engine.routing import Router
+from tailrace.engine.routing import Resolved, Router
 from tailrace.engine.spec import Limits, ProviderSpec, RouteSpec, Target
 from tailrace.engine.upstream import Call, Upstream
 from tailrace.errors import BadRequest, NotFound, Overloaded, ProviderError, RemoteProtocolError, StatusError
@@ -111,7 +111,7 @@ class Relay:
         door = DIALECTS[ask.dialect]
         request = door.parse(ask.body)
         resolved = self.router.resolve(request.model, ask.dialect)
-        plans = self._plans(resolved.targets, door, request, ask)
+        plans = self._plans(resolved, door, request, ask)
         info = StreamInfo(
             id=self._new_id(),
             owner=ask.owner,
@@ -182,20 +182,21 @@ class Relay:
 
     # ---- inside -----------------------------------------------------------------------------------------------
 
-    def _plans(self, targets: tuple[Target, ...], door: Dialect, request: Request, ask: Ask) -> list[Plan]:
+    def _plans(self, resolved: Resolved, door: Dialect, request: Request, ask: Ask) -> list[Plan]:
         """Translate the request for each target; one that cannot take it is passed over, unless none can."""
         plans: list[Plan] = []
         refusal: BadRequest | None = None
-        for target in targets:
+        connect = resolved.policy.deadlines.connect
+        for target in resolved.targets:
             try:
-                plans.append(self._plan(target, door, request, ask))
+                plans.append(self._plan(target, door, request, ask, connect))
             except BadRequest as error:
                 refusal = refusal or error
         if not plans:
             raise refusal or NotFound(f"route {request.model!r} has no targets", code="model_not_found")
         return plans
 
-    def _plan(self, target: Target, door: Dialect, request: Request, ask: Ask) -> Plan:
+    def _plan(self, target: Target, door: Dialect, request: Request, ask: Ask, connect: float) -> Plan:
         spec = self.router.providers[target.provider]
         dialect = DIALECTS[spec.dialect]
         if dialect is door:
@@ -205,7 +206,8 @@ class Relay:
         body = dialect.adapt(body, spec.quirks)
         # A header of one dialect means nothing to another: only same-dialect calls see the client's.
         headers = ask.headers if dialect is door else {}
-        call = Call(model=target.model, path=dialect.endpoint(target.model), body=body, client_headers=headers)
+        path = dialect.endpoint(target.model)
+        call = Call(model=target.model, path=path, body=body, client_headers=headers, connect=connect)
         return Plan(target, dialect, call, ignored)
 
     async def _carry(self, generation: Generation, plans: list[Plan]) -> None:

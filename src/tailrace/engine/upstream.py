@@ -21,13 +21,15 @@ import msgspec
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request to a provider, in the provider's own dialect.
 
-    ``path`` is below the provider's base URL; ``headers`` hold what the dialect needs beyond the key.
+    ``path`` is below the provider's base URL; ``client_headers`` are the client's own, where both sides speak the
+    same dialect; ``connect`` is how many seconds a connection may take.
     """
 
     model: str
     path: str
     body: dict[str, Any]
     client_headers: Mapping[str, str] = {}
+    connect: float = 10.0
 
 
 class Source(Protocol):
