@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from tailrace.dialects.anthropic import ANTHROPIC
 from tailrace.dialects.base import Dialect
+from tailrace.dialects.ollama import OLLAMA
 from tailrace.dialects.openai_chat import OPENAI_CHAT
 from tailrace.dialects.openai_responses import OPENAI_RESPONSES
 from tailrace.dialects.plain import PLAIN
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (ANTHROPIC, OPENAI_CHAT, OPENAI_RESPONSES, PLAIN)}
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        ANTHROPIC,
+        OPENAI_CHAT,
+        OPENAI_RESPONSES,
+        OLLAMA,
+        PLAIN,
+    )
+}
 """Every dialect by its name in the configuration."""
