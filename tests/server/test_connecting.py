@@ -36,9 +36,13 @@ async def test_a_connection_takes_no_longer_than_the_route_allows(deaf_port: int
     spec = ProviderSpec(name="deaf", dialect="anthropic", base_url=f"http://127.0.0.1:{deaf_port}")
     policy = Policy(deadlines=Deadlines(connect=0.2))
     route = RouteSpec(name="quick", targets=(Target("deaf", "x"),), policy=policy)
-    async with serving(Relay({"deaf": spec}, {"quick": route})) as url, aiohttp.ClientSession() as http:
-        async with asyncio.timeout(5), http.post(url + "/v1/messages", json=body("quick")) as response:
-            answer = await response.json()
+    async with (
+        serving(Relay({"deaf": spec}, {"quick": route})) as url,
+        aiohttp.ClientSession() as http,
+        asyncio.timeout(5),
+        http.post(url + "/v1/messages", json=body("quick")) as response,
+    ):
+        answer = await response.json()
     assert response.status == 504
     assert answer["error"]["type"] == "timeout_error"
     assert "no connection within 0.2 s" in answer["error"]["message"]
@@ -54,9 +58,13 @@ async def test_a_connection_takes_no_longer_than_the_route_allows(deaf_port: int
 )
 async def test_a_provider_that_is_not_there_is_502(base_url: str, words: str) -> None:
     spec = ProviderSpec(name="gone", dialect="openai_chat", base_url=base_url)
-    async with serving(Relay({"gone": spec})) as url, aiohttp.ClientSession() as http:
-        async with asyncio.timeout(20), http.post(url + "/v1/chat/completions", json=body("gone/x")) as response:
-            answer = await response.json()
+    async with (
+        serving(Relay({"gone": spec})) as url,
+        aiohttp.ClientSession() as http,
+        asyncio.timeout(20),
+        http.post(url + "/v1/chat/completions", json=body("gone/x")) as response,
+    ):
+        answer = await response.json()
     assert response.status == 502
     assert words in answer["error"]["message"]
     assert "gone" in answer["error"]["message"]
