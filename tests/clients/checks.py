@@ -13,15 +13,15 @@ from tailrace.simulator import frames_of, parse, script
 from tests.clients.outcome import PROMPT, Door, Way, truth
 from tests.server.conftest import House
 
-PROVIDERS = {"ant": "anthropic", "oai": "openai_chat"}
+PROVIDERS = {"ant": "anthropic", "oai": "openai_chat", "res": "openai_responses"}
 """``provider of the house → its dialect``."""
 
 
-def _of_both(*names: str) -> list[str]:
+def _of_all(*names: str) -> list[str]:
     return [f"{provider}/{name}" for provider in PROVIDERS for name in names]
 
 
-SHAPES = _of_both(
+SHAPES = _of_all(
     "sim", "sim-thinking", "sim-tool", "sim-tools", "sim-unicode", "sim-max_tokens", "sim-refusal"
 )  # fmt: skip
 
@@ -39,12 +39,19 @@ BROKEN: dict[str, str] = {
     "sim:tokens=20,fault=rst_event@8": "closed",
     "sim:tokens=20,fault=end_event@8": "closed",
     "sim:tokens=20,fault=no_terminator": "closed",
-    "sim:tokens=20,fault=cut@1500": "closed",
+    "sim:tokens=20,fault=cut@2000": "closed",
     "sim:tokens=20,fault=error@8": "asked to fail",
     "sim:tokens=20,fault=junk@8": "not ",
 }
 """``model → a word of the error that it ends with``: answers that break off after some text, by the connection, by
 the framing, by the provider's own word, by nonsense."""
+
+WIRE: dict[Door, tuple[str, bytes]] = {
+    "anthropic": ("/v1/messages", b"event: ping\n"),
+    "openai": ("/v1/chat/completions", b": hb\n"),
+    "responses": ("/v1/responses", b": hb\n"),
+}
+"""``door → its path, and what its heartbeats look like``."""
 
 CUTS = [
     f"{provider}/sim:tokens=3,fault={cut}@{at}"
@@ -71,7 +78,7 @@ def pieces(model: str) -> int:
 
 async def refusals_are_typed(house: House, way: Way, classes: dict[int, str]) -> None:
     """Check class, status and message of what is raised for an HTTP error, the relay's own 404 among them."""
-    wanted = {model: REFUSALS[model.partition("/")[2]] for model in _of_both(*REFUSALS)}
+    wanted = {model: REFUSALS[model.partition("/")[2]] for model in _of_all(*REFUSALS)}
     wanted["nobody/sim"] = (404, "nobody/sim")
     for (model, (status, word)), outcome in zip(wanted.items(), await way(house.url, list(wanted)), strict=True):
         assert outcome.failure is not None, model
@@ -82,7 +89,7 @@ async def refusals_are_typed(house: House, way: Way, classes: dict[int, str]) ->
 
 async def what_breaks_off_raises(house: House, way: Way, raised: str, *, whole: bool = False) -> None:
     """Check that ``raised`` is raised wherever an answer breaks off, and that the caller has what came before."""
-    broken = _of_both(*BROKEN)
+    broken = _of_all(*BROKEN)
     models = [*broken, *CUTS]
     outcomes = await way(house.url, models)
     for model, outcome in zip(models, outcomes, strict=True):
@@ -122,9 +129,13 @@ async def heartbeats_break_nothing(house: House, door: Door, ways: Iterable[Way]
     model = f"{provider}/sim-tools:tokens=12,ttft=0.2,fault=stall_event@6:0.2"
     await asyncio.gather(*(answers_are_what_the_provider_sent(house, door, way, [model]) for way in ways))
     # The same once more without an SDK: heartbeats did stand in both silences, between events with ids.
-    path, beat = ("/v1/messages", b"event: ping\n") if door == "anthropic" else ("/v1/chat/completions", b": hb\n")
-    body = {"model": model, "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
-    async with house.http.post(house.url + path, json=body) as response:
+    path, beat = WIRE[door]
+    asked = (
+        {"input": PROMPT}
+        if door == "responses"
+        else {"max_tokens": 9, "messages": [{"role": "user", "content": PROMPT}]}
+    )
+    async with house.http.post(house.url + path, json={"model": model, "stream": True, **asked}) as response:
         data = await response.read()
     before, id_line, after = data.partition(b"id: 1\n")
     assert id_line

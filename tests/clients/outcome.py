@@ -50,6 +50,12 @@ Door: TypeAlias = str
 REASONS: dict[Door, dict[str, str]] = {
     "anthropic": {"end_turn": "end_turn", "max_tokens": "max_tokens", "tool_use": "tool_use", "refusal": "refusal"},
     "openai": {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls", "refusal": "content_filter"},
+    "responses": {
+        "end_turn": "completed",
+        "max_tokens": "max_output_tokens",
+        "tool_use": "completed",
+        "refusal": "completed",
+    },
 }
 """``SDK → stop reason of the vocabulary → its wire's word``, written down again so that no table proves itself."""
 

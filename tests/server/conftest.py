@@ -16,11 +16,12 @@ UPSTREAM_KEY = "sk-canary-upstream-4711"
 
 
 def providers(sim: Simulator) -> dict[str, ProviderSpec]:
-    """Both dialects of one simulator, as two providers."""
+    """Dialects of one simulator, as providers; one of them lists no models."""
     key = Secret(UPSTREAM_KEY)
     return {
         "ant": ProviderSpec(name="ant", dialect="anthropic", base_url=sim.url, api_key=key, models=("sim",)),
         "oai": ProviderSpec(name="oai", dialect="openai_chat", base_url=f"{sim.url}/v1", api_key=key, models=("sim",)),
+        "res": ProviderSpec(name="res", dialect="openai_responses", base_url=f"{sim.url}/v1", api_key=key),
     }
 
 

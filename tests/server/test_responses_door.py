@@ -12,7 +12,7 @@ import pytest
 
 from tailrace.dialects import DIALECTS, Quirks
 from tailrace.engine import Limits, ProviderSpec, Relay, Secret
-from tailrace.events import Fold, Message
+from tailrace.events import Fold, Message, RefusalBlock, TextBlock
 from tailrace.server import ServerSpec
 from tailrace.simulator import Simulator, bytes_of, expected, frames_of, parse
 from tailrace.testing import serving
@@ -76,7 +76,7 @@ async def response_of(house: House, identity: str) -> dict[str, Any]:
 
 def said(message: Message) -> list[Any]:
     """What must survive every crossing; identifiers and signatures belong to one side."""
-    text = "".join(block.text for block in message.blocks if type(block).__name__ in {"TextBlock", "RefusalBlock"})
+    text = "".join(block.text for block in message.blocks if isinstance(block, TextBlock | RefusalBlock))
     calls = [(call.name, call.input, call.complete) for call in message.tool_calls]
     return [text, message.thinking, calls, message.stop_reason, message.usage.output_tokens]
 
@@ -241,14 +241,12 @@ async def test_a_response_that_failed_says_so_and_keeps_what_came(house: House, 
 async def test_background_answers_at_once_and_goes_on_without_a_reader(house: House, provider: str) -> None:
     status, data = await post(house, body(f"{provider}/sim:tokens=40,rate=100", stream=False, background=True))
     assert status == 200
-    begun = json.loads(data)
+    found = begun = json.loads(data)
     assert begun["status"] == "in_progress"
-    for _ in range(200):
-        found = await response_of(house, begun["id"])
-        if found["status"] != "in_progress":
-            break
-        assert found["id"] == begun["id"]
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(20):
+        while found["status"] == "in_progress":
+            found = await response_of(house, begun["id"])
+            assert found["id"] == begun["id"]
     assert found["status"] == "completed"
     assert found["output"][0]["content"][0]["text"] == expected(parse("sim:tokens=40")).text
     # The relay is what goes on; a provider's own background would survive a stop.
