@@ -7,10 +7,10 @@ Start reading at: encode.py.
 """
 
 from tailrace.dialects.base import Dialect
+from tailrace.dialects.flat_errors import error_body, read_error
 from tailrace.dialects.plain.body import message_body
 from tailrace.dialects.plain.decode import PlainDecoder
 from tailrace.dialects.plain.encode import PlainEncoder
-from tailrace.dialects.plain.failures import error_body, read_error
 from tailrace.dialects.plain.request import build, endpoint, forward, headers, parse
 from tailrace.sse import comment
 

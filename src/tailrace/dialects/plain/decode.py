@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from tailrace.dialects.base import Quirks, Received
-from tailrace.dialects.plain.failures import decode_any, error_from
+from tailrace.dialects.flat_errors import error_from
+from tailrace.dialects.wire_json import decode_any
 from tailrace.errors import RemoteProtocolError
 from tailrace.events import BlockStart, BlockStop, Event, Finish, MessageEnd, MessageStart, TextDelta
 from tailrace.sse import Decoder, ServerSentEvent

@@ -12,7 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from tailrace.dialects.base import Received, Reply
-from tailrace.dialects.plain.failures import error_body
+from tailrace.dialects.flat_errors import error_body
 from tailrace.events import BlockStart, Error, Event, MessageEnd, TextDelta
 from tailrace.sse import ServerSentEvent, encode
 

@@ -1,4 +1,4 @@
-"""Errors of this dialect, both ways: one flat object, in a stream and in an HTTP body."""
+"""Errors of the dialects that are no provider's: one flat object, in a stream and in an HTTP body."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from tailrace.dialects.wire_json import JSON_ERRORS, decode_any
 from tailrace.events import ERROR_STATUS, Ending, Error, ErrorKind
 
 ENDINGS: dict[str, Ending] = {
@@ -29,9 +30,6 @@ MAX_MESSAGE = 2_000
 MAX_RETRY_AFTER = 7 * 24 * 3600
 """Most seconds that a ``retry_after`` may ask for; a larger number is a mistake."""
 
-decode_any = msgspec.json.Decoder().decode
-"""JSON → whatever it is; raises `msgspec.MsgspecError`, `RecursionError` or `ValueError`."""
-
 
 def error_body(error: Error) -> dict[str, Any]:
     """Return the object that says ``error``; ``code``, ``param`` and ``retry_after`` where there is one."""
@@ -53,7 +51,7 @@ def read_error(status: int, body: bytes) -> Error:
     """Return the error that a relay's HTTP answer says."""
     try:
         value = decode_any(body[:MAX_BODY])
-    except (msgspec.MsgspecError, RecursionError, ValueError):
+    except JSON_ERRORS:
         value = None
     error = error_from(value, f"the relay answered with status {status}")
     return msgspec.structs.replace(error, status=status)
