@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from matrix import matrix
+
 ROOT = Path(__file__).parent.parent
 MARKED = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -147,7 +149,7 @@ def measured() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (order, grows, life, errors, ignorable, settings, commands, faults, decisions, measured)
+    for part in (order, grows, life, errors, ignorable, matrix, settings, commands, faults, decisions, measured)
 }
 
 

@@ -1,0 +1,205 @@
+"""How a client of each dialect asks: its path and its JSON, written by hand, so that no dialect proves itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tests.matrix.features import (
+    CALL_ID,
+    DESCRIPTION,
+    INPUT,
+    LIMIT,
+    PIXEL,
+    QUESTION,
+    RESULT,
+    SCHEMA,
+    SYSTEM,
+    TOOL,
+    Wish,
+)
+
+
+class Client(NamedTuple):
+    """``path`` for a model and whether to stream; ``body`` for these and a wish."""
+
+    path: Callable[[str, bool], str]
+    body: Callable[[str, Wish, bool], dict[str, Any]]
+
+
+def _at(path: str) -> Callable[[str, bool], str]:
+    return lambda _model, _stream: path
+
+
+# ---- Anthropic ----------------------------------------------------------------------------------------------------
+
+
+def _anthropic(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
+    question = {"role": "user", "content": QUESTION}
+    tools = [{"name": TOOL, "description": DESCRIPTION, "input_schema": SCHEMA}]
+    source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
+    call = {"type": "tool_use", "id": CALL_ID, "name": TOOL, "input": INPUT}
+    result = {"type": "tool_result", "tool_use_id": CALL_ID, "content": RESULT}
+    wishes: dict[Wish, dict[str, Any]] = {
+        "nothing": {},
+        "thinking": {"thinking": {"type": "enabled", "budget_tokens": 2048}, "max_tokens": 4096},
+        "tool": {"tools": tools},
+        "tool result": {
+            "tools": tools,
+            "messages": [question, {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}],
+        },
+        "image": {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": QUESTION}, {"type": "image", "source": source}]}
+            ]
+        },
+        "schema": {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        "limit": {"max_tokens": LIMIT},
+    }
+    return {
+        "model": model,
+        "max_tokens": 100,
+        "system": SYSTEM,
+        "messages": [question],
+        "stream": stream,
+        **wishes[wish],
+    }
+
+
+# ---- OpenAI -------------------------------------------------------------------------------------------------------
+
+
+def _chat(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
+    system = {"role": "system", "content": SYSTEM}
+    question = {"role": "user", "content": QUESTION}
+    tools = [{"type": "function", "function": {"name": TOOL, "description": DESCRIPTION, "parameters": SCHEMA}}]
+    call = {"id": CALL_ID, "type": "function", "function": {"name": TOOL, "arguments": json.dumps(INPUT)}}
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    wishes: dict[Wish, dict[str, Any]] = {
+        "nothing": {},
+        "thinking": {"reasoning_effort": "high"},
+        "tool": {"tools": tools},
+        "tool result": {
+            "tools": tools,
+            "messages": [
+                system,
+                question,
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": CALL_ID, "content": RESULT},
+            ],
+        },
+        "image": {"messages": [system, {"role": "user", "content": [{"type": "text", "text": QUESTION}, image]}]},
+        "schema": {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}},
+        "limit": {"max_completion_tokens": LIMIT},
+    }
+    streaming = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    return {"model": model, "messages": [system, question], **streaming, **wishes[wish]}
+
+
+def _responses(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
+    question = {"role": "user", "content": QUESTION}
+    tools = [{"type": "function", "name": TOOL, "description": DESCRIPTION, "parameters": SCHEMA, "strict": False}]
+    image = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
+    wishes: dict[Wish, dict[str, Any]] = {
+        "nothing": {},
+        "thinking": {"reasoning": {"effort": "high", "summary": "auto"}},
+        "tool": {"tools": tools},
+        "tool result": {
+            "tools": tools,
+            "input": [
+                question,
+                {"type": "function_call", "call_id": CALL_ID, "name": TOOL, "arguments": json.dumps(INPUT)},
+                {"type": "function_call_output", "call_id": CALL_ID, "output": RESULT},
+            ],
+        },
+        "image": {"input": [{"role": "user", "content": [{"type": "input_text", "text": QUESTION}, image]}]},
+        "schema": {"text": {"format": {"type": "json_schema", "name": "answer", "schema": SCHEMA}}},
+        "limit": {"max_output_tokens": LIMIT},
+    }
+    return {"model": model, "instructions": SYSTEM, "input": [question], "stream": stream, **wishes[wish]}
+
+
+# ---- Gemini and Ollama --------------------------------------------------------------------------------------------
+
+
+def _gemini(_model: str, wish: Wish, _stream: bool) -> dict[str, Any]:
+    question = {"role": "user", "parts": [{"text": QUESTION}]}
+    tools = [{"functionDeclarations": [{"name": TOOL, "description": DESCRIPTION, "parametersJsonSchema": SCHEMA}]}]
+    call = {"functionCall": {"id": CALL_ID, "name": TOOL, "args": INPUT}}
+    result = {"functionResponse": {"id": CALL_ID, "name": TOOL, "response": {"result": RESULT}}}
+    image = {"inlineData": {"mimeType": "image/png", "data": PIXEL}}
+    wishes: dict[Wish, dict[str, Any]] = {
+        "nothing": {},
+        "thinking": {"generationConfig": {"thinkingConfig": {"includeThoughts": True, "thinkingBudget": 2048}}},
+        "tool": {"tools": tools},
+        "tool result": {
+            "tools": tools,
+            "contents": [question, {"role": "model", "parts": [call]}, {"role": "user", "parts": [result]}],
+        },
+        "image": {"contents": [{"role": "user", "parts": [{"text": QUESTION}, image]}]},
+        "schema": {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}},
+        "limit": {"generationConfig": {"maxOutputTokens": LIMIT}},
+    }
+    return {"systemInstruction": {"parts": [{"text": SYSTEM}]}, "contents": [question], **wishes[wish]}
+
+
+def _gemini_path(model: str, stream: bool) -> str:
+    return f"/v1beta/models/{model}:{'streamGenerateContent?alt=sse' if stream else 'generateContent'}"
+
+
+def _ollama(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
+    system = {"role": "system", "content": SYSTEM}
+    question = {"role": "user", "content": QUESTION}
+    tools = [{"type": "function", "function": {"name": TOOL, "description": DESCRIPTION, "parameters": SCHEMA}}]
+    wishes: dict[Wish, dict[str, Any]] = {
+        "nothing": {},
+        "thinking": {"think": True},
+        "tool": {"tools": tools},
+        "tool result": {
+            "tools": tools,
+            "messages": [
+                system,
+                question,
+                {
+                    "role": "assistant",
+                    "content": "",
+                    "tool_calls": [{"function": {"name": TOOL, "arguments": INPUT}}],
+                },
+                {"role": "tool", "tool_name": TOOL, "content": RESULT},
+            ],
+        },
+        "image": {"messages": [system, {**question, "images": [PIXEL]}]},
+        "schema": {"format": SCHEMA},
+        "limit": {"options": {"num_predict": LIMIT}},
+    }
+    return {"model": model, "messages": [system, question], "stream": stream, **wishes[wish]}
+
+
+# ---- our own ------------------------------------------------------------------------------------------------------
+
+
+def _plain(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
+    """Where the feed has no word, another dialect's: it must be refused by name, not overlooked."""
+    wishes: dict[Wish, dict[str, Any]] = {
+        "nothing": {},
+        "thinking": {},  # nothing has to be asked: a model that thinks does
+        "tool": {"tools": []},
+        "tool result": {"messages": [{"role": "user", "content": QUESTION}, {"role": "tool", "content": RESULT}]},
+        "image": {"images": [PIXEL]},
+        "schema": {"response_format": {}},
+        "limit": {"max_tokens": LIMIT},
+    }
+    asked = {"prompt": QUESTION} if wish != "tool result" else {}
+    return {"model": model, "system": SYSTEM, "stream": stream, **asked, **wishes[wish]}
+
+
+CLIENTS: dict[str, Client] = {
+    "anthropic": Client(_at("/v1/messages"), _anthropic),
+    "openai_chat": Client(_at("/v1/chat/completions"), _chat),
+    "openai_responses": Client(_at("/v1/responses"), _responses),
+    "gemini": Client(_gemini_path, _gemini),
+    "ollama": Client(_at("/api/chat"), _ollama),
+    "plain": Client(_at("/stream"), _plain),
+}
+"""``dialect → its client``."""
