@@ -26,13 +26,7 @@ KNOWN_PROVIDERS: dict[str, KnownProvider] = {
     for known in (
         KnownProvider("anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
         KnownProvider("openai", "openai_chat", "https://api.openai.com/v1", "OPENAI_API_KEY"),
-        # Google's OpenAI-compatible endpoint (ai.google.dev/gemini-api/docs/openai).
-        KnownProvider(
-            "gemini",
-            "openai_chat",
-            "https://generativelanguage.googleapis.com/v1beta/openai",
-            "GEMINI_API_KEY",
-        ),
+        KnownProvider("gemini", "gemini", "https://generativelanguage.googleapis.com", "GEMINI_API_KEY"),
         # Its reference lists only max_tokens; a field that it does not know is ignored, and the limit with it.
         KnownProvider(
             "deepseek",

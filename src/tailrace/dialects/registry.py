@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tailrace.dialects.anthropic import ANTHROPIC
 from tailrace.dialects.base import Dialect
+from tailrace.dialects.gemini import GEMINI
 from tailrace.dialects.ollama import OLLAMA
 from tailrace.dialects.openai_chat import OPENAI_CHAT
 from tailrace.dialects.openai_responses import OPENAI_RESPONSES
@@ -15,6 +16,7 @@ DIALECTS: dict[str, Dialect] = {
         ANTHROPIC,
         OPENAI_CHAT,
         OPENAI_RESPONSES,
+        GEMINI,
         OLLAMA,
         PLAIN,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qs
 
 from tailrace.engine import Secret
 from tailrace.errors import Unauthenticated
@@ -26,11 +27,14 @@ class Keyring:
     def __init__(self, keys: Iterable[Secret]) -> None:
         self._digests = tuple(_digest(key.reveal()) for key in keys)
 
-    def identify(self, headers: Mapping[str, str]) -> str:
-        """Return the owner that the request's headers (lower case) prove; raises `Unauthenticated`."""
+    def identify(self, headers: Mapping[str, str], query: bytes = b"") -> str:
+        """Return the owner that the request's headers (lower case) prove; raises `Unauthenticated`.
+
+        ``query`` is the URL's, for doors whose clients may put ``key`` there; a header wins.
+        """
         if not self._digests:
             return ANONYMOUS
-        presented = _digest(_credential(headers))
+        presented = _digest(_credential(headers) or _in_query(query))
         # Every digest is compared, so that the time taken does not tell which one came close.
         if sum(hmac.compare_digest(presented, known) for known in self._digests) == 0:
             raise Unauthenticated("a valid key is needed", code="invalid_api_key")
@@ -44,6 +48,11 @@ def _credential(headers: Mapping[str, str]) -> str:
             scheme, _, rest = value.partition(" ")
             return rest.strip() if name == "authorization" and scheme.lower() == "bearer" else value
     return ""
+
+
+def _in_query(query: bytes) -> str:
+    values = parse_qs(query.decode("latin-1")).get("key")
+    return values[-1] if values else ""
 
 
 def _digest(key: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import parse_qs
 
 from tailrace.engine import Ask, Relay
-from tailrace.errors import RequestError
+from tailrace.errors import BadRequest, RequestError
 from tailrace.server.auth import CREDENTIAL_HEADERS, Keyring
 from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of, read_json
@@ -22,16 +23,29 @@ def as_sent(_scope: Scope, body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+def in_the_url(*, stream: bool) -> Prepare:
+    """Return what takes the model's name from a door's path; what such a door does is in its path too."""
+
+    def prepare(scope: Scope, body: dict[str, Any]) -> dict[str, Any]:
+        form = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("alt", [""])[-1]
+        if stream and form != "sse":
+            raise BadRequest("answers are streamed as server-sent events: add ?alt=sse to the URL", param="alt")
+        return {**body, "model": scope["path_params"]["model"], "stream": stream}
+
+    return prepare
+
+
 class DoorSpec(NamedTuple):
     """One way in: its path, its dialect, and what its URL adds to the body.
 
     ``prepare`` puts what a dialect keeps in the URL or leaves to a default into the body, under ``model`` and
-    ``stream``, where `Dialect.parse` reads them.
+    ``stream``, where `Dialect.parse` reads them. ``query_key`` is whether its clients may give their key in the URL.
     """
 
     path: str
     dialect: str
     prepare: Prepare = as_sent
+    query_key: bool = False
 
 
 DOORS: tuple[DoorSpec, ...] = (
@@ -39,6 +53,12 @@ DOORS: tuple[DoorSpec, ...] = (
     DoorSpec("/v1/chat/completions", "openai_chat"),
     DoorSpec("/v1/responses", "openai_responses"),
     DoorSpec("/api/chat", "ollama"),
+    *(
+        # A model's name may have slashes and colons: the verb is what follows the last colon.
+        DoorSpec(f"/{version}/models/{{model:path}}:{verb}", "gemini", in_the_url(stream=stream), query_key=True)
+        for version in ("v1", "v1beta")
+        for verb, stream in (("streamGenerateContent", True), ("generateContent", False))
+    ),
     DoorSpec("/stream", "plain"),
 )
 """Every door that begins an answer."""
@@ -55,6 +75,7 @@ class Door:
         self._keyring = keyring
         self._dialect = spec.dialect
         self._prepare = spec.prepare
+        self._query_key = spec.query_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -63,7 +84,8 @@ class Door:
         headers = {"request-id": request_id, "x-request-id": request_id}
         try:
             client_headers = headers_of(scope)
-            owner = self._keyring.identify(client_headers)
+            query = scope.get("query_string", b"") if self._query_key else b""
+            owner = self._keyring.identify(client_headers, query)
             body = await read_json(receive, client_headers, self._relay.limits.body)
             opened = self._relay.open(
                 Ask(

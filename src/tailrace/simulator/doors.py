@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -22,10 +23,15 @@ _ANY_ORIGIN = (("access-control-allow-origin", "*"), ("access-control-expose-hea
 """Only the doors of the dialects have these: what `/simulator` shows is for the machine's own user."""
 
 
+_VERBS = {"streamGenerateContent": True, "generateContent": False}
+"""Ends of the paths of a dialect that has no ``stream`` in its body: whether each streams."""
+
+
 def _pattern(dialect: Dialect) -> re.Pattern[str]:
     """Return what the end of a path must look like: below any base URL, the model's name in it where it has one."""
-    path = re.escape("/" + dialect.endpoint(_MODEL).lstrip("/"))
-    return re.compile(path.replace(re.escape(_MODEL), "(?P<model>[^/]+)") + "$")
+    path = re.escape("/" + dialect.endpoint(_MODEL).partition("?")[0].lstrip("/"))
+    path = path.replace("/v1beta/", "/v1(?:beta)?/").replace(next(iter(_VERBS)), f"(?P<verb>{'|'.join(_VERBS)})")
+    return re.compile(path.replace(re.escape(_MODEL), "(?P<model>.+)") + "$")
 
 
 _DOORS = [(_pattern(dialect), dialect) for dialect in DIALECTS.values()]
@@ -48,7 +54,7 @@ def asked(path: str, body: bytes | None, base: Scenario, *, any_model: bool = Fa
         if (match := pattern.search(path)) is not None:
             scenario = None
             try:
-                scenario, actions = _play(dialect, body, match.groupdict().get("model"), base, any_model=any_model)
+                scenario, actions = _play(dialect, body, match.groupdict(), base, any_model=any_model)
             except RequestError as error:
                 actions = refusal(dialect, error)
             return Asked(dialect, scenario, for_pages(actions))
@@ -56,7 +62,7 @@ def asked(path: str, body: bytes | None, base: Scenario, *, any_model: bool = Fa
 
 
 def _play(
-    dialect: Dialect, body: bytes | None, model: str | None, base: Scenario, *, any_model: bool
+    dialect: Dialect, body: bytes | None, url: dict[str, str | None], base: Scenario, *, any_model: bool
 ) -> tuple[Scenario, Iterator[Action]]:
     if body is None:
         raise TooLarge("the request's body is larger than the simulator takes")
@@ -66,8 +72,10 @@ def _play(
         raise BadRequest(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadRequest("the body is not a JSON object")
-    if model is not None:
-        value.setdefault("model", model)
+    if (model := url.get("model")) is not None:
+        value.setdefault("model", unquote(model))
+    if (verb := url.get("verb")) is not None:
+        value["stream"] = _VERBS[verb]
     request = dialect.parse(value)
     scenario = parse(request.model, base, any_model=any_model)
     return scenario, plan(scenario, dialect, stream=request.stream, include_usage=request.include_usage)

@@ -27,9 +27,9 @@ OWN = frozenset(
 
 IGNORABLE = frozenset(
     {
-        "cache_control", "client_metadata", "include", "keep_alive", "max_tool_calls", "metadata",
-        "prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
-        "safety_identifier", "service_tier", "shift", "store", "truncate", "truncation", "verbosity",
+        "cache_control", "client_metadata", "include", "keep_alive", "labels", "max_tool_calls", "metadata",
+        "prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier",
+        "safetySettings", "service_tier", "shift", "store", "truncate", "truncation", "verbosity",
     }
 )  # fmt: skip
 """Fields, of other dialects and of blocks, without which the answer is still an answer to the same question, in the

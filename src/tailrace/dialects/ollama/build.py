@@ -16,9 +16,9 @@ OWN = frozenset({"keep_alive", "logprobs", "shift", "top_logprobs", "truncate"})
 IGNORABLE = frozenset(
     {
         "cache_control", "client_metadata", "context_management", "diagnostics", "fallbacks", "include",
-        "inference_geo", "max_tool_calls", "metadata", "prediction", "prompt_cache_key", "prompt_cache_options",
-        "prompt_cache_retention", "safety_identifier", "service_tier", "speed", "store", "thinking", "truncation",
-        "user_profile_id", "verbosity",
+        "inference_geo", "labels", "max_tool_calls", "metadata", "prediction", "prompt_cache_key",
+        "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "safetySettings", "service_tier",
+        "speed", "store", "thinking", "truncation", "user_profile_id", "verbosity",
     }
 )  # fmt: skip
 """Fields of other dialects without which the answer is still an answer to the same question, in the same form: hints

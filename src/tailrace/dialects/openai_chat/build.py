@@ -38,8 +38,8 @@ OWN = frozenset(
 IGNORABLE = frozenset(
     {
         "cache_control", "client_metadata", "context_management", "diagnostics", "fallbacks", "include",
-        "keep_alive", "max_tool_calls", "shift", "speed", "thinking", "truncate", "truncation",
-        "user_profile_id",
+        "keep_alive", "labels", "max_tool_calls", "safetySettings", "shift", "speed", "thinking", "truncate",
+        "truncation", "user_profile_id",
     }
 )  # fmt: skip
 """Fields of other dialects without which the answer is still an answer to the same question: hints on cost, caching,

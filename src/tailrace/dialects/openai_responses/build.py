@@ -21,8 +21,8 @@ OWN = frozenset(
 
 IGNORABLE = frozenset(
     {
-        "cache_control", "diagnostics", "fallbacks", "inference_geo", "keep_alive", "prediction", "shift",
-        "speed", "thinking", "truncate", "user_profile_id",
+        "cache_control", "diagnostics", "fallbacks", "inference_geo", "keep_alive", "labels", "prediction",
+        "safetySettings", "shift", "speed", "thinking", "truncate", "user_profile_id",
     }
 )  # fmt: skip
 """Fields of other dialects without which the answer is still an answer to the same question: hints on cost, caching,
