@@ -52,6 +52,8 @@ export class App {
     });
     this.#models = new ModelPicker((id) => (store.model = id));
     this.#scroll = new FollowScroll(byId("scroller", HTMLElement), () => this.#showJump());
+    // The message box grows, a banner comes, a keyboard opens: who follows goes on following.
+    new ResizeObserver(() => this.#scroll.grown()).observe(byId("scroller", HTMLElement));
     this.#listen();
   }
 

@@ -16,7 +16,14 @@ beforeEach(async () => {
   vi.useFakeTimers({
     toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
   });
+  // jsdom lays nothing out.
   vi.stubGlobal("matchMedia", () => ({ matches: true }));
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe(): void {}
+    },
+  );
   for (const target of [window, document]) {
     const { addEventListener } = target;
     vi.spyOn(target, "addEventListener").mockImplementation(
