@@ -3,10 +3,11 @@
 Knows: how a request becomes an answer: routing, the upstream connection, the generation and its life, flow.
 Does not know: HTTP in, ASGI, the command line, where its configuration came from.
 May import: log, ledger, dialects, events, sse, errors. It is the only room that starts tasks for generations;
-    lifecycle, deadlines, routing, usage and spec are pure.
+    lifecycle, deadlines, failures, routing, usage and spec are pure.
 Start reading at: lifecycle.py, then generation.py.
 """
 
+from tailrace.engine.failures import FAULT, trace
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
 from tailrace.engine.relay import Ask, Opened, Relay
@@ -23,6 +24,7 @@ from tailrace.engine.spec import (
 from tailrace.engine.upstream import Call, Source, Upstream
 
 __all__ = [
+    "FAULT",
     "Ask",
     "Call",
     "Deadlines",
@@ -39,4 +41,5 @@ __all__ = [
     "Source",
     "Target",
     "Upstream",
+    "trace",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 from tailrace.engine.deadlines import Expired
 from tailrace.errors import ProviderError, ProviderTimeout, RemoteProtocolError, StatusError
 from tailrace.events import Error
@@ -11,6 +13,18 @@ DEADLINE_TEXT = {
     "idle": "the provider went silent for {:g} s",
     "total": "the answer took longer than {:g} s",
 }
+
+
+FAULT = Error("internal", "an unexpected fault in the relay")
+"""What a reader is told of a bug here; the log has its traceback."""
+
+
+def trace(error: BaseException) -> str:
+    """Return the traceback of ``error`` for a log: without local variables, which hold keys and prompts.
+
+    Given to structlog as ``exception``; left to itself it has rich print the variables as well.
+    """
+    return "".join(traceback.format_exception(error))
 
 
 def timeout_event(expired: Expired) -> Error:

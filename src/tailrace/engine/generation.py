@@ -8,12 +8,13 @@ no task, timer or queue for an event. What may happen next is decided in `tailra
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import structlog
 
 from tailrace.dialects import Decoder, Dialect, Encoder, Quirks, Received, Reply
 from tailrace.engine.deadlines import Expired, Watch
-from tailrace.engine.failures import error_event, timeout_event
+from tailrace.engine.failures import FAULT, error_event, timeout_event, trace
 from tailrace.engine.flow import Flow
 from tailrace.engine.lifecycle import Lifecycle, Signal
 from tailrace.engine.spec import Policy
@@ -33,6 +34,8 @@ SIGNALS: dict[Ending, Signal] = {
 
 LINGER = 1.0
 """Seconds a finished connection may take to reach its end of input, so that it can be used again."""
+
+_log = structlog.get_logger("tailrace.generation")
 
 
 class Generation:
@@ -137,7 +140,7 @@ class Generation:
             # A fault behind good events of the same read is told by the next call (D2): make it now.
             self._take(self._decoder.feed(b""), frames)
         except RemoteProtocolError as error:
-            self._protocol_error(error, frames)
+            self._fail(error, frames)
             return
         self._append(frames)
 
@@ -149,7 +152,7 @@ class Generation:
         try:
             self._take(self._decoder.close(), frames)
         except RemoteProtocolError as error:
-            self._protocol_error(error, frames)
+            self._fail(error, frames)
             return
         self._append(frames)
         self._end(
@@ -159,8 +162,11 @@ class Generation:
 
     def upstream_failed(self, error: ProviderError | RemoteProtocolError) -> None:
         """The way to the provider, or the provider, failed."""
-        failure = error_event(error, begun=self._life.phase != "waiting")
-        self._end(SIGNALS[failure.ending], failure)
+        self._fail(error, [])
+
+    def broken(self) -> None:
+        """End it because of a bug on this side."""
+        self._end("fail", FAULT)
 
     def retarget(self, spoken: Dialect, quirks: Quirks) -> bool:
         """Turn to another provider; False when it is too late because one has accepted, or all is over."""
@@ -201,34 +207,32 @@ class Generation:
             self._life.on("content")
 
     def _append(self, frames: list[bytes]) -> None:
+        if self.fold.ended:
+            failure = self.fold.error
+            self._end("terminal" if failure is None else SIGNALS[failure.ending], failure, frames)
+            return
         try:
             self.log.append(frames)
         except RemoteProtocolError as error:
-            self._protocol_error(error, [])
+            self._fail(error, frames)
             return
         if self.first_content is not None and not self.committed.done():
             self.committed.set_result(None)
-        if self.fold.ended:
-            failure = self.fold.error
-            self._end("terminal" if failure is None else SIGNALS[failure.ending], failure, said=True)
 
-    def _protocol_error(self, error: RemoteProtocolError, frames: list[bytes]) -> None:
-        # What was good before the bad bytes has been paid for: the readers get it.
-        with contextlib.suppress(RemoteProtocolError):
-            self.log.append(frames)
-        self.upstream_failed(error)
+    def _fail(self, error: ProviderError | RemoteProtocolError, frames: list[bytes]) -> None:
+        """End by ``error``; ``frames``, good ones from before it, have been paid for: the readers get them."""
+        failure = error_event(error, begun=self._life.phase != "waiting")
+        self._end(SIGNALS[failure.ending], failure, frames)
 
     # ---- the end ----------------------------------------------------------------------------------------------
 
-    def _end(self, signal: Signal, error: Error | None, *, said: bool = False) -> None:
-        """End by ``signal``; ``said`` when the provider's own frames have already told the readers."""
+    def _end(self, signal: Signal, error: Error | None, frames: Sequence[bytes] = ()) -> None:
+        """End by ``signal``, with ``frames`` and then, unless these say it, with ``error``."""
         step = self._life.on(signal)
         if step is None or step.ending is None:
             return
         self.error = error
-        if error is not None and not said:
-            self._say(error)
-        self.log.close(step.ending)
+        self.log.close(step.ending, [*frames, *self._closing(error)])
         for timer in (self._absence, self._deadline):
             if timer is not None:
                 timer.cancel()
@@ -242,14 +246,18 @@ class Generation:
                 waiter.set_result(None)
         self._on_end(self)
 
-    def _say(self, error: Error) -> None:
+    def _closing(self, error: Error | None) -> list[bytes]:
+        """Return the frames that say ``error``; none when the provider's own have said how it ended."""
+        if error is None or self.fold.ended:
+            return []
         usage = closing_usage(self.fold)
-        frames = [*self._encoder.encode(usage), *self._encoder.encode(error)]
         self.fold.add(usage)
         self.fold.add(error)
-        # When the log is full, its ending and the message still tell.
-        with contextlib.suppress(RemoteProtocolError):
-            self.log.append(frames)
+        try:
+            return [*self._encoder.encode(usage), *self._encoder.encode(error)]
+        except Exception as bug:  # noqa: BLE001 - it must not keep a stream from ending, or from saying how
+            _log.error("encoder_bug", dialect=self.door.name, exception=trace(bug))
+            return self.door.encoder(self.reply).encode(error)
 
     # ---- timers -----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from tailrace.dialects import DIALECTS, Dialect, Reply, Translation
+from tailrace.engine.failures import trace
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
 from tailrace.engine.routing import Resolved, Router
@@ -222,9 +223,9 @@ class Relay:
                         _log.warning("target_failed", target=str(plan.target), error=str(error))
                         continue
                 generation.upstream_failed(error)
-            except Exception:  # noqa: BLE001 - a bug in an upstream must end its generation, not hang its readers
-                _log.exception("upstream_bug", target=str(plan.target))
-                generation.upstream_failed(ProviderError("an unexpected fault in the relay"))
+            except Exception as bug:  # noqa: BLE001 - it must end its generation, not hang its readers
+                _log.error("generation_bug", target=str(plan.target), exception=trace(bug))
+                generation.broken()
             else:
                 generation.upstream_closed()
             return

@@ -6,7 +6,8 @@ L3. Store, then send: ``tail`` moves only when the frames up to it are stored at
     nothing past ``tail`` can be read. (In memory that is at once.)
 L4. Closed once: after ``close`` nothing is appended; the first ending stays.
 L5. Watchers are called after ``tail`` has moved or the log has closed, once for each append, never for each frame.
-L6. Bounded: past its cap in bytes or in frames an append raises `LimitExceeded` and stores nothing of it.
+L6. Bounded: past its cap in bytes or in frames an append raises `LimitExceeded` and stores nothing of it. Only the
+    frames given to ``close`` always have room: a stream whose end nobody could write would read as a success.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class StreamLog(Protocol):
     def append(self, frames: Sequence[bytes]) -> None:
         """Add ``frames`` in order, each stamped with its number."""
 
-    def close(self, ending: Ending) -> None:
-        """Say that nothing more comes. A second call changes nothing."""
+    def close(self, ending: Ending, frames: Sequence[bytes] = ()) -> None:
+        """Say that nothing more comes after ``frames``. A second call changes nothing."""
 
     def read(self, after: int, limit: int) -> tuple[bytes, int]:
         """Return the joined frames after number ``after``, about ``limit`` bytes at most but at least one frame.

@@ -43,8 +43,18 @@ class MemoryLog:
 
     def append(self, frames: Sequence[bytes]) -> None:
         """Add ``frames``; all of them or, past a cap, none."""
-        if self.ending is not None or not frames:
-            return
+        if self.ending is None and frames:
+            self._store(frames, capped=True)
+            self._notify()
+
+    def close(self, ending: Ending, frames: Sequence[bytes] = ()) -> None:
+        """End the log with ``frames``, whatever the caps; the first ending stays."""
+        if self.ending is None:
+            self._store(frames, capped=False)
+            self.ending = ending
+            self._notify()
+
+    def _store(self, frames: Sequence[bytes], *, capped: bool) -> None:
         number, total = len(self._frames), self.size
         stamped: list[bytes] = []
         ends: list[int] = []
@@ -54,22 +64,16 @@ class MemoryLog:
             total += len(data)
             stamped.append(data)
             ends.append(total)
-        self._check(number, total)
+        if capped:
+            self._check(number, total)
         self._frames += stamped
         self._ends.extend(ends)
-        self._notify()
 
     def _check(self, count: int, size: int) -> None:
         if size > self._max_bytes:
             raise LimitExceeded(f"an answer of more than {self._max_bytes} bytes", limit=self._max_bytes)
         if count > self._max_frames:
             raise LimitExceeded(f"an answer of more than {self._max_frames} events", limit=self._max_frames)
-
-    def close(self, ending: Ending) -> None:
-        """End the log; the first ending stays."""
-        if self.ending is None:
-            self.ending = ending
-            self._notify()
 
     def read(self, after: int, limit: int) -> tuple[bytes, int]:
         """Return frames after ``after``, joined: what one write to a client takes."""

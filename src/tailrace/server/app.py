@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tailrace.dialects import DIALECTS
-from tailrace.engine import Relay
+from tailrace.engine import FAULT, Relay, trace
 from tailrace.events import Error
 from tailrace.server.auth import Keyring
 from tailrace.server.doors import DOORS, Door
@@ -119,6 +119,5 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    _log.error("server_bug", path=request.scope["path"], exc_info=error)
-    said = Error("internal", "an unexpected fault in the relay")
-    return JSONResponse(DIALECTS[NEUTRAL].error_body(said), 500)
+    _log.error("server_bug", path=request.scope["path"], exception=trace(error))
+    return JSONResponse(DIALECTS[NEUTRAL].error_body(FAULT), 500)
