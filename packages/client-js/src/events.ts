@@ -30,7 +30,7 @@ export interface StreamFailure {
   readonly message: string;
   /** The provider's or relay's own word, where it gave one. */
   readonly code: string | null;
-  /** HTTP status, when the request was refused before a stream began. */
+  /** HTTP status of the refusal, or the one the provider gave the relay. */
   readonly status: number | null;
   /** Whether the same request may work when it is sent again. */
   readonly retryable: boolean;

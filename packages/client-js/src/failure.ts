@@ -92,7 +92,10 @@ function text(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
-/** Reads an error object, of an error event or of an HTTP error's body, with Tailrace's addition beside it. */
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+
+/** Reads an error object, of an error event or of an HTTP error's body. Beside it stands what the dialect has no word
+ * for: `tailrace: {ending, kind, retryable, code?, status?, retry_after?}`, the last in seconds. */
 export function readError(body: unknown, status: number | null, retryAfterMs: number | null): EndEvent {
   const whole = isRecord(body) ? body : {};
   const error = isRecord(whole["error"]) ? whole["error"] : {};
@@ -104,10 +107,11 @@ export function readError(body: unknown, status: number | null, retryAfterMs: nu
     (status === null ? undefined : KIND_OF_STATUS[status]) ??
     "upstream";
   const fallback = status === null ? "the stream reported an error" : `the server answered ${status}`;
+  const waitMs = isNumber(ours["retry_after"]) ? Math.round(ours["retry_after"] * 1000) : null;
   const said = failure(kind, text(error["message"]) ?? fallback, {
-    code: text(error["code"]) ?? type,
-    status,
-    retryAfterMs,
+    code: text(error["code"]) ?? text(ours["code"]) ?? type,
+    status: status ?? (isNumber(ours["status"]) ? ours["status"] : null),
+    retryAfterMs: retryAfterMs ?? waitMs,
   });
   const retryable = typeof ours["retryable"] === "boolean" ? ours["retryable"] : said.retryable;
   const ending = isEnding(ours["ending"]) && ours["ending"] !== "completed" ? ours["ending"] : "failed";

@@ -114,6 +114,13 @@ describe("wire events", () => {
     ]);
   });
 
+  test("error: what the relay knows beside the dialect is read too", () => {
+    const tailrace = { code: "bad_cursor", status: 529, retry_after: 1.5 };
+    expect(
+      decode({ type: "error", error: { type: "overloaded_error", message: "m" }, tailrace }),
+    ).toMatchObject([{ error: { code: "bad_cursor", status: 529, retryAfterMs: 1500, message: "m" } }]);
+  });
+
   test.each([
     ["{", "not JSON"],
     ["[]", "not an object"],
