@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tailrace.errors import (
         ConfigError,
         ConnectError,
+        InvalidOutput,
         ProviderError,
         ProviderTimeout,
         RequestError,
@@ -54,6 +55,7 @@ __all__ = [
     "ConfigError",
     "ConnectError",
     "Event",
+    "InvalidOutput",
     "Message",
     "Model",
     "ProviderError",

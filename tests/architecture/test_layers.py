@@ -18,10 +18,11 @@ INWARD: dict[str, set[str]] = {
     "dialects": {"sse", "events", "errors"},
     "log": {"events", "errors"},
     "ledger": {"events", "errors"},
-    "engine": {"log", "ledger", "dialects", "partial_json", "events", "sse", "errors"},
+    "structured": {"partial_json", "events", "errors"},
+    "engine": {"log", "ledger", "dialects", "structured", "partial_json", "events", "sse", "errors"},
     "config": {"engine", "server", "dialects", "events", "errors"},
-    "server": {"engine", "ledger", "log", "dialects", "events", "sse", "errors"},
-    "client": {"sse", "events", "partial_json", "dialects", "errors"},
+    "server": {"engine", "ledger", "log", "dialects", "structured", "events", "sse", "errors"},
+    "client": {"sse", "events", "partial_json", "structured", "dialects", "errors"},
     "doctor": {"sse", "errors"},
     "simulator": {"dialects", "events", "sse", "errors"},
     "demo": {"events", "errors"},
@@ -41,6 +42,7 @@ PACKAGES: dict[str, set[str]] = {
     "sse": {"msgspec"},
     "events": {"msgspec"},
     "partial_json": {"msgspec"},
+    "structured": {"pydantic", "pydantic_core", "jsonschema_rs"},
     "dialects": {"msgspec"},
     "log": {"msgspec"},
     "engine": {"msgspec", "aiohttp", "structlog"},
@@ -54,7 +56,7 @@ PACKAGES: dict[str, set[str]] = {
 }
 """Room → the packages it may import."""
 
-PURE = ["errors.py", "sse", "events", "partial_json", "dialects"] + [
+PURE = ["errors.py", "sse", "events", "partial_json", "structured", "dialects"] + [
     f"engine/{name}.py" for name in ("lifecycle", "deadlines", "failures", "routing", "usage", "spec")
 ]
 IMPURE = {

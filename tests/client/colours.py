@@ -10,7 +10,11 @@ import httpx2
 from tailrace.client import AsyncClient, Client, Stream
 
 COLOURS = ("sync", "async")
-AWAITED = ("create", "models", "streams", "stop", "get_message", "close", "open", "get_final_message", "get_final_text")
+AWAITED = (
+    "create", "models", "streams", "stop", "get_message", "close", "open", "get_final_message", "get_final_text",
+    "get_final_output",
+)  # fmt: skip
+ITERATED = ("partial", "fields", "tool_calls")
 
 
 class InAsync:
@@ -27,6 +31,13 @@ class InAsync:
                 return value(*args, **options)
 
             return call
+        if name in ITERATED:
+
+            async def each(*args: Any, **options: Any) -> AsyncIterator[Any]:
+                for one in value(*args, **options):
+                    yield one
+
+            return each
         return value
 
 

@@ -60,11 +60,11 @@ def test_importing_the_package_loads_next_to_nothing() -> None:
 def test_the_client_needs_no_server_and_no_pydantic() -> None:
     loaded = in_a_fresh_process(
         "import sys, json, tailrace; tailrace.Client; "
-        "found = [n for n in sys.modules if n.startswith(('tailrace.', 'pydantic', 'aiohttp'))]; "
+        "found = [n for n in sys.modules if n.startswith(('tailrace.', 'pydantic', 'jsonschema', 'aiohttp'))]; "
         "print(json.dumps(found))"
     )
     assert {name.split(".")[1] for name in loaded if name.startswith("tailrace.")} <= {
-        "client", "dialects", "errors", "events", "partial_json", "sse",
+        "client", "dialects", "errors", "events", "partial_json", "sse", "structured",
     }  # fmt: skip
     assert not [name for name in loaded if not name.startswith("tailrace.")]
 
@@ -79,7 +79,7 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_every_exception_that_a_client_meets_is_a_public_name() -> None:
-    met = (errors.ProviderError, errors.StreamError)
+    met = (errors.ProviderError, errors.StreamError, errors.InvalidOutput)
     for name, value in vars(errors).items():
         if isinstance(value, type) and issubclass(value, met):
             assert getattr(tailrace, name) is value

@@ -2,7 +2,7 @@
 
 Knows: how to ask a relay or a provider, read the answer, find a lost relay again, stop it; once, for two shells.
 Does not know: the engine, the server, logs, routes.
-May import: sse, events, partial_json, dialects, errors, and httpx2.
+May import: sse, events, partial_json, structured, dialects, errors, and httpx2.
 Start reading at: commands.py, then session.py.
 """
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tailrace.client.commands import Command, Head, Opened, Outcome
+from tailrace.client.documents import Calls, Document, output_of
 from tailrace.client.session import Session
 from tailrace.client.timeouts import Timing
 from tailrace.errors import LocalProtocolError
@@ -94,6 +97,18 @@ class BaseStream:
             self._begun = True
             self._advance(None)
         return None if self._open else self._command
+
+    def _document(self, of: Any, tool: str | None) -> Document:
+        asked = self._session.opening
+        if of is None:
+            of = asked.output if tool is None else asked.schemas.get(tool)
+        return Document(self._session.answer.fold, of, tool)
+
+    def _calls(self) -> Calls:
+        return Calls(self._session.answer.fold, self._session.opening.schemas)
+
+    def _output(self, message: Message, of: Any) -> Any:
+        return output_of(message, self._session.opening.output if of is None else of)
 
     def _end(self) -> Exception | None:
         """What iteration ends with: None for the ordinary end.

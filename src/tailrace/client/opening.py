@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from tailrace.client.commands import Send
 from tailrace.client.endpoint import Endpoint
@@ -14,7 +16,8 @@ class Opening:
 
     With ``path`` and ``content``: a request to be answered. With ``stream_id``: a relay's stream to be read; events
     up to number ``after`` are taken into the message but not handed out again. ``ignored`` are the fields that the
-    provider was not told, because its dialect has no word for them.
+    provider was not told, because its dialect has no word for them. ``output`` and ``schemas`` (of tools, by name) are
+    what the answer is held to on this side.
     """
 
     path: str = ""
@@ -23,6 +26,8 @@ class Opening:
     after: int = 0
     ignored: tuple[str, ...] = ()
     request_id: str = ""
+    output: Any = None
+    schemas: Mapping[str, Any] = field(default_factory=dict)
 
 
 def ask(opening: Opening, endpoint: Endpoint, *, connect: float | None, read: float | None) -> Send:

@@ -18,6 +18,7 @@ from tailrace.client.opening import Opening
 from tailrace.dialects import DIALECTS, Reply
 from tailrace.errors import BadRequest
 from tailrace.events import Message
+from tailrace.structured import shape
 
 Messages: TypeAlias = str | Sequence[Mapping[str, Any] | Message]
 """A prompt, or the conversation: objects with ``role`` and ``content``, and answers as they were received."""
@@ -38,6 +39,7 @@ def opening(
     max_tokens: int | None = None,
     temperature: float | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
+    output: Any = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Opening:
     """Return the request as a session begins with it; raises `BadRequest` for what the provider cannot be asked."""
@@ -50,6 +52,8 @@ def opening(
         "tools": list(tools) if tools else None,
     }
     body = {name: value for name, value in asked.items() if value is not None} | dict(extra or {})
+    if output is not None:
+        body["output_config"] = _output(body.get("output_config"), output)
     ignored: tuple[str, ...] = ()
     path = _RELAY_PATH
     if endpoint.dialect.name == RELAY_DIALECT:
@@ -58,7 +62,20 @@ def opening(
         body, ignored = _translated(endpoint, body, extra or {})
     if not endpoint.relay:
         path = endpoint.dialect.endpoint(model)
-    return Opening(path=path, content=_json(body), ignored=ignored, request_id=uuid.uuid4().hex)
+    return Opening(
+        path=path,
+        content=_json(body),
+        ignored=ignored,
+        request_id=uuid.uuid4().hex,
+        output=output,
+        schemas={tool["name"]: tool["input_schema"] for tool in tools or () if "input_schema" in tool},
+    )
+
+
+def _output(config: Any, output: Any) -> dict[str, Any]:
+    if isinstance(config, Mapping) and "format" in config:
+        raise BadRequest("output and output_config.format say the same: give one", param="output")
+    return {**(config or {}), "format": {"type": "json_schema", "schema": shape(output).asked}}
 
 
 def _limit(body: Mapping[str, Any]) -> int:

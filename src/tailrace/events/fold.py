@@ -179,6 +179,10 @@ class Fold:
             first.native if first else None,
         )
 
+    def block(self, index: int) -> Block:
+        """Return one block as far as it has come: what `message` has at ``index``, without making the others."""
+        return self._blocks[index].frozen()
+
     def _further_reasons(self) -> dict[int, StopReason]:
         return {choice: finish.reason for choice, finish in self.finishes.items() if choice}
 

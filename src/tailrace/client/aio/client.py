@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import httpx2
 
@@ -41,6 +41,7 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
         max_tokens: int | None = None,
         temperature: float | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        output: Any = None,
         timeout: Timeout | None = None,
         **extra: Any,
     ) -> AsyncStream:
@@ -53,14 +54,24 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
             max_tokens=max_tokens,
             temperature=temperature,
             tools=tools,
+            output=output,
             extra=extra,
         )
         return self._stream(session)
 
-    async def create(self, *, model: str, messages: Messages, **options: Any) -> Message:
+    @overload
+    async def create(self, *, model: str, messages: Messages, output: type[T], **options: Any) -> T: ...
+
+    @overload
+    async def create(self, *, model: str, messages: Messages, output: None = None, **options: Any) -> Message: ...
+
+    @overload
+    async def create(self, *, model: str, messages: Messages, output: Any, **options: Any) -> Any: ...
+
+    async def create(self, *, model: str, messages: Messages, output: Any = None, **options: Any) -> Any:
         """As `tailrace.Client.create`."""
-        async with self.stream(model=model, messages=messages, **options) as stream:
-            return await stream.get_final_message()
+        async with self.stream(model=model, messages=messages, output=output, **options) as stream:
+            return await (stream.get_final_message() if output is None else stream.get_final_output())
 
     def resume(self, stream_id: str, after: int = 0, *, timeout: Timeout | None = None) -> AsyncStream:
         """As `tailrace.Client.resume`."""

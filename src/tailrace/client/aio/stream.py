@@ -10,7 +10,8 @@ from tailrace.client.aio.link import Link
 from tailrace.client.base_stream import BaseStream
 from tailrace.client.commands import Deliver
 from tailrace.client.session import Session
-from tailrace.events import Event, Message
+from tailrace.events import Event, Message, ToolCall
+from tailrace.partial_json import Event as PathEvent
 
 
 class AsyncStream(BaseStream):
@@ -71,6 +72,35 @@ class AsyncStream(BaseStream):
     async def get_final_text(self) -> str:
         """As `tailrace.Stream.get_final_text`."""
         return (await self.get_final_message()).text
+
+    async def partial(self, of: Any = None, *, tool: str | None = None) -> AsyncIterator[Any]:
+        """As `tailrace.Stream.partial`."""
+        document = self._document(of, tool)
+        async for event in self:
+            if document.take(event) and document.value is not None:
+                yield document.value
+        if self.ending == "completed":
+            document.end()
+
+    async def fields(self, *, tool: str | None = None) -> AsyncIterator[PathEvent]:
+        """As `tailrace.Stream.fields`."""
+        document = self._document(None, tool)
+        async for event in self:
+            for one in document.take(event):
+                yield one
+        if self.ending == "completed":
+            document.end()
+
+    async def tool_calls(self) -> AsyncIterator[ToolCall]:
+        """As `tailrace.Stream.tool_calls`."""
+        calls = self._calls()
+        async for event in self:
+            for call in calls.take(event):
+                yield call
+
+    async def get_final_output(self, of: Any = None) -> Any:
+        """As `tailrace.Stream.get_final_output`."""
+        return self._output(await self.get_final_message(), of)
 
     async def stop(self) -> None:
         """End the answer now; what came is kept. May be called again, and from any task of the same loop.

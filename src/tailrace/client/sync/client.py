@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import httpx2
 
@@ -50,10 +50,14 @@ class Client(BaseClient[httpx2.Client]):
         max_tokens: int | None = None,
         temperature: float | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
+        output: Any = None,
         timeout: Timeout | None = None,
         **extra: Any,
     ) -> Stream:
-        """Return the answer as a stream; the request is made when it is entered. ``extra`` are further fields."""
+        """Return the answer as a stream; the request is made when it is entered. ``extra`` are further fields.
+
+        ``output`` asks for a structured answer: a type that pydantic's `TypeAdapter` takes, or a JSON Schema.
+        """
         session = self._asking(
             timeout,
             model=model,
@@ -62,14 +66,27 @@ class Client(BaseClient[httpx2.Client]):
             max_tokens=max_tokens,
             temperature=temperature,
             tools=tools,
+            output=output,
             extra=extra,
         )
         return self._stream(session)
 
-    def create(self, *, model: str, messages: Messages, **options: Any) -> Message:
-        """Return the whole answer; arguments and exceptions as for `stream` and `Stream.get_final_message`."""
-        with self.stream(model=model, messages=messages, **options) as stream:
-            return stream.get_final_message()
+    @overload
+    def create(self, *, model: str, messages: Messages, output: type[T], **options: Any) -> T: ...
+
+    @overload
+    def create(self, *, model: str, messages: Messages, output: None = None, **options: Any) -> Message: ...
+
+    @overload
+    def create(self, *, model: str, messages: Messages, output: Any, **options: Any) -> Any: ...
+
+    def create(self, *, model: str, messages: Messages, output: Any = None, **options: Any) -> Any:
+        """Return the whole answer: the message, or with ``output`` what `Stream.get_final_output` makes of it.
+
+        Arguments as for `stream`, exceptions as for `Stream.get_final_message` and `Stream.get_final_output`.
+        """
+        with self.stream(model=model, messages=messages, output=output, **options) as stream:
+            return stream.get_final_message() if output is None else stream.get_final_output()
 
     def resume(self, stream_id: str, after: int = 0, *, timeout: Timeout | None = None) -> Stream:
         """Return a relay's stream; its events after number ``after`` are handed out, `Stream.message` is whole."""

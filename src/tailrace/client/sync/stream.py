@@ -11,7 +11,8 @@ from tailrace.client.base_stream import BaseStream
 from tailrace.client.commands import Deliver
 from tailrace.client.session import Session
 from tailrace.client.sync.link import Link
-from tailrace.events import Event, Message
+from tailrace.events import Event, Message, ToolCall
+from tailrace.partial_json import Event as PathEvent
 
 
 class Stream(BaseStream):
@@ -81,6 +82,47 @@ class Stream(BaseStream):
     def get_final_text(self) -> str:
         """Read to the end and return the text; raises as `get_final_message` does."""
         return self.get_final_message().text
+
+    def partial(self, of: Any = None, *, tool: str | None = None) -> Iterator[Any]:
+        """The structured answer while it is written: after each fragment that shows more of it, what it shows so far.
+
+        It is the first text of the answer, or with ``tool`` the arguments of the first call of that tool. ``of`` is a
+        type or a JSON Schema; left out, the one that the request asked for. Models come as
+        `tailrace.structured.Partial`, whose fields have values once these have arrived. It is the same object each
+        time, growing; nothing it has shown is taken back. Raises `InvalidOutput` as soon as a complete value in it is
+        not what its field allows, or the whole is not; and what iterating raises.
+        """
+        document = self._document(of, tool)
+        for event in self:
+            if document.take(event) and document.value is not None:
+                yield document.value
+        if self.ending == "completed":
+            document.end()
+
+    def fields(self, *, tool: str | None = None) -> Iterator[PathEvent]:
+        """The same document as path events: `Began`, `Grew` and `Completed` of `tailrace.partial_json`."""
+        document = self._document(None, tool)
+        for event in self:
+            yield from document.take(event)
+        if self.ending == "completed":
+            document.end()
+
+    def tool_calls(self) -> Iterator[ToolCall]:
+        """The calls that the model asks for, each as soon as its arguments are complete and valid.
+
+        Raises `InvalidOutput` for a call whose arguments are not JSON, not complete, or not what the ``input_schema``
+        of that tool in the request allows; and what iterating raises. So a call that is yielded may be run.
+        """
+        calls = self._calls()
+        for event in self:
+            yield from calls.take(event)
+
+    def get_final_output(self, of: Any = None) -> Any:
+        """Read to the end and return the structured answer, validated: for a type an instance, else the JSON value.
+
+        ``of`` as for `partial`. Raises `InvalidOutput`, and as `get_final_message` does.
+        """
+        return self._output(self.get_final_message(), of)
 
     def stop(self) -> None:
         """End the answer now; what came is kept. May be called again, from any thread, and from a signal handler.
