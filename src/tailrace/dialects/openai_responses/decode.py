@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, ClassVar
 
 from tailrace.dialects.base import Quirks, Received
-from tailrace.dialects.openai_responses.failures import failed_response, stream_error
+from tailrace.dialects.openai_responses.failures import error_event, failed_response
 from tailrace.dialects.openai_responses.items import Item
 from tailrace.dialects.openai_responses.names import NAME, read_finish
 from tailrace.dialects.openai_responses.usage import read_usage, usage_of_error
@@ -27,6 +27,7 @@ from tailrace.dialects.openai_responses.wire import (
 from tailrace.errors import RemoteProtocolError
 from tailrace.events import (
     BlockDelta,
+    BlockKind,
     Event,
     MessageEnd,
     MessageStart,
@@ -168,7 +169,8 @@ class ResponsesDecoder:
         whole = response.output or []
         if not self._seen:
             for index, data in enumerate(whole):
-                self._add(index, data, out)
+                self._finish(self._add(index, data, out), data, out)
+            self._items.clear()
         for index, item in self._items.items():
             final = whole[index] if 0 <= index < len(whole) else {}
             self._finish(item, final if final.get("type") == item.kind else None, out)
@@ -181,12 +183,12 @@ class ResponsesDecoder:
     def _failed(self, wire: EventWire, _data: bytes, out: _Out) -> None:
         response = _response(wire)
         out += read_usage(response.usage, response.tailrace)
-        out.append(failed_response(response.error, response.tailrace))
+        out.append(failed_response(response.error, response.tailrace, cancelled=wire.type == "response.cancelled"))
 
     def _error(self, _wire: EventWire, data: bytes, out: _Out) -> None:
         value = decode_any(data)
         out += usage_of_error(value.get("tailrace"))
-        out.append(stream_error(value))
+        out.append(error_event(value))
 
     def _ping(self, _wire: EventWire, _data: bytes, out: _Out) -> None:
         out.append(Ping())
@@ -196,7 +198,7 @@ class ResponsesDecoder:
 
     # ---- items and parts -----------------------------------------------------------------------------------------
 
-    def _add(self, index: int, data: dict[str, Any], out: _Out) -> None:
+    def _add(self, index: int, data: dict[str, Any], out: _Out) -> Item:
         if index in self._seen:
             raise RemoteProtocolError(f"item {index} twice")
         if len(self._seen) >= MAX_ITEMS:
@@ -205,6 +207,7 @@ class ResponsesDecoder:
         self._seen.add(index)
         self._items[index] = item
         self._called = self._called or item.kind == "function_call"
+        return item
 
     def _item_added(self, wire: EventWire, _data: bytes, out: _Out) -> None:
         if wire.item is None:
@@ -242,19 +245,16 @@ class ResponsesDecoder:
             part.finish(wire.part, out)
 
     def _text(self, wire: EventWire, _data: bytes, out: _Out) -> None:
-        self._item(wire).part(wire.content_index, "text").grow(text_of(wire.delta, "delta"), out)
+        kind: BlockKind = "text" if wire.type == "response.output_text.delta" else "refusal"
+        self._item(wire).part(wire.content_index, kind).grow(text_of(wire.delta, "delta"), out)
 
     def _text_done(self, wire: EventWire, _data: bytes, out: _Out) -> None:
-        self._item(wire).part(wire.content_index, "text").complete(wire.text, out)
+        kind: BlockKind = "text" if wire.type == "response.output_text.done" else "refusal"
+        whole = wire.text if kind == "text" else wire.refusal
+        self._item(wire).part(wire.content_index, kind).complete(whole, out)
 
     def _annotation(self, wire: EventWire, _data: bytes, out: _Out) -> None:
         self._item(wire).part(wire.content_index, "text").cite(wire.annotation, out)
-
-    def _refusal(self, wire: EventWire, _data: bytes, out: _Out) -> None:
-        self._item(wire).part(wire.content_index, "refusal").grow(text_of(wire.delta, "delta"), out)
-
-    def _refusal_done(self, wire: EventWire, _data: bytes, out: _Out) -> None:
-        self._item(wire).part(wire.content_index, "refusal").complete(wire.refusal, out)
 
     def _arguments(self, wire: EventWire, _data: bytes, out: _Out) -> None:
         self._item(wire).call(text_of(wire.delta, "delta"), out)
@@ -279,8 +279,8 @@ class ResponsesDecoder:
         "response.output_text.delta": _text,
         "response.output_text.done": _text_done,
         "response.output_text.annotation.added": _annotation,
-        "response.refusal.delta": _refusal,
-        "response.refusal.done": _refusal_done,
+        "response.refusal.delta": _text,
+        "response.refusal.done": _text_done,
         "response.function_call_arguments.delta": _arguments,
         "response.function_call_arguments.done": _arguments_done,
         "response.reasoning_summary_part.added": _paragraph,

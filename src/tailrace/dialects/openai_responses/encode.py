@@ -182,6 +182,8 @@ class ResponsesEncoder:
     def _opaque(self, event: Opaque) -> list[bytes]:
         if event.dialect != NAME or event.name is None or not isinstance(event.data, dict):
             return []
+        if "output_index" in event.data:
+            return []  # it belongs to an item that is not at that place here, or not written at all
         return [self._say(event.name, **{k: v for k, v in event.data.items() if k not in {"type", "sequence_number"}})]
 
     def _say(self, kind: str, **fields: Any) -> bytes:

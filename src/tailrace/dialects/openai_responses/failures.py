@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from tailrace.dialects.openai_chat.failures import error_body, read_error, stream_error
 from tailrace.dialects.openai_responses.wire import JSON_ERRORS, decode_any
 from tailrace.events import Error
 
-__all__ = ["error_body", "error_fields", "failed_response", "in_both_forms", "read_error", "stream_error"]
+__all__ = ["error_body", "error_event", "error_fields", "failed_response", "in_both_forms", "read_error"]
 
 _FLAT = ("code", "message", "param")
 
@@ -35,11 +37,27 @@ def in_both_forms(data: bytes) -> dict[str, Any] | None:
     if isinstance(inner, dict) and isinstance(value.get("message"), str):
         return None
     if not isinstance(inner, dict):
-        inner = {"type": "server_error", **{name: value.get(name) for name in _FLAT}}
+        inner = {name: value.get(name) for name in _FLAT}
     inner = {"message": "the provider reported an error", **{k: v for k, v in inner.items() if v is not None}}
-    return {**value, **{name: inner.get(name) for name in _FLAT}, "error": {"code": None, "param": None, **inner}}
+    return {
+        **value,
+        **{name: inner.get(name) for name in _FLAT},
+        "error": {"type": None, "code": None, "param": None, **inner},
+    }
 
 
-def failed_response(error: Any, tailrace: Any) -> Error:
-    """Return the error of a ``response.failed``, whose ``error`` may say nothing."""
-    return stream_error({"error": error if isinstance(error, dict) else {}, "tailrace": tailrace})
+def error_event(value: dict[str, Any]) -> Error:
+    """Return the error that an ``error`` event says, in either form; it may say nothing at all."""
+    inner = value.get("error")
+    if not isinstance(inner, dict):
+        # Its own type is no word for what went wrong.
+        inner = {name: value[name] for name in _FLAT if name in value}
+    return stream_error({"error": inner, "tailrace": value.get("tailrace")})
+
+
+def failed_response(error: Any, tailrace: Any, *, cancelled: bool) -> Error:
+    """Return the error of a response that failed or was cancelled with its provider; it may say nothing."""
+    found = stream_error({"error": error if isinstance(error, dict) else {}, "tailrace": tailrace})
+    if not cancelled:
+        return found
+    return msgspec.structs.replace(found, kind="cancelled", ending="cancelled", retryable=False)

@@ -216,6 +216,7 @@ class Item:
         if not self.parts:
             for index, part in enumerate(whole):
                 self.add_part(index, {"type": part.get("type")}, out)
+                self.parts[index].finish(part, out)
         for index, opened in self.parts.items():
             opened.finish(whole[index] if index < len(whole) else None, out)
 
