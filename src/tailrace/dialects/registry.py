@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from tailrace.dialects.ag_ui import AG_UI
+from tailrace.dialects.ai_sdk import AI_SDK
 from tailrace.dialects.anthropic import ANTHROPIC
 from tailrace.dialects.base import Dialect
+from tailrace.dialects.bedrock import BEDROCK
 from tailrace.dialects.gemini import GEMINI
 from tailrace.dialects.ollama import OLLAMA
 from tailrace.dialects.openai_chat import OPENAI_CHAT
@@ -18,6 +21,9 @@ DIALECTS: dict[str, Dialect] = {
         OPENAI_RESPONSES,
         GEMINI,
         OLLAMA,
+        BEDROCK,
+        AI_SDK,
+        AG_UI,
         PLAIN,
     )
 }
