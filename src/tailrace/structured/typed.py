@@ -4,32 +4,26 @@ Values are validated as the JSON that they are (`pydantic_core.SchemaValidator.v
 strict mode takes a date, an enumeration's member or a tuple from JSON and refuses the same from Python
 (https://docs.pydantic.dev/latest/concepts/conversion_table/).
 
-How a member is found and judged is read off pydantic's core schema (`pydantic_core.core_schema`), with the member's own
-constraints and validators. The schema is left, and the value left to the whole, where a member alone cannot be judged:
-a validator that looks at other fields, or one that runs before its container is one.
+Members are found, and judged with their own constraints and validators, by the type's core schema. A value is left to
+the whole where it cannot be judged alone: its validator may look at other fields.
 """
 
 # ruff: noqa: D102  the methods are those of Shape and Node, described there
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import SchemaError, SchemaValidator, to_json
 
 from tailrace.errors import BadRequest
+from tailrace.structured import core_schema
 from tailrace.structured.asking import closed
+from tailrace.structured.core_schema import NO_CONFIG, Opened
 from tailrace.structured.node import ANYTHING, HIDDEN, Container, Entered, Node, Partial, Place, Problem, plain
 from tailrace.structured.shapes import MAX_PROBLEMS, Shape
-
-_MAX_WRAPPERS = 64
-"""Wrappers in a row that are looked through to find a container; what has more is left to the whole."""
-
-_CHANGES_TEXT = ("strip_whitespace", "to_lower", "to_upper")
-
-_OWN_CONTEXT = frozenset({"model", "dataclass", "typed-dict"})
-"""Schemas that give the validators inside them the fields these ask for."""
 
 
 class TypeShape(Shape):
@@ -42,7 +36,7 @@ class TypeShape(Shape):
             raise BadRequest(f"pydantic can make no schema of {of!r}: {error}", code="invalid_type") from error
         self.definitions: dict[str, Any] = {}
         self._nodes: dict[tuple[int, int], Node] = {}
-        self.root = self.node(self._adapter.core_schema, {})
+        self.root = self.node(self._adapter.core_schema, NO_CONFIG)
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -55,70 +49,23 @@ class TypeShape(Shape):
     def check(self, value: Any) -> Any:
         return judged(self._adapter, value)
 
-    def node(self, schema: Any, config: Any) -> Node:
-        """Return the node for a core schema within ``config``."""
+    def node(self, schema: Any, config: Mapping[str, Any]) -> Node:
+        """Return the node for a core schema within ``config``; both must be parts of the type's own."""
         key = (id(schema), id(config))
         node = self._nodes.get(key)
         if node is None:
-            # Kept before its own schema is looked at: a type may hold itself.
             node = self._nodes[key] = _node(self, schema, config)
         return node
 
-    def validator(self, schema: Any, config: Any) -> SchemaValidator:
+    def validator(self, schema: Any, config: Mapping[str, Any]) -> SchemaValidator:
         """Return a validator for ``schema`` alone."""
         if self.definitions:
             schema = {"type": "definitions", "schema": schema, "definitions": list(self.definitions.values())}
-        return SchemaValidator(schema, config or None)
+        return SchemaValidator(schema, dict(config) or None)  # type: ignore[arg-type]
 
 
-class Opened(NamedTuple):
-    """A core schema without the wrappers around it."""
-
-    schema: Any
-    config: Any
-    kept: bool
-    """Whether no function stands around it: a string is then what it was in JSON."""
-    cls: Any
-    """The model or dataclass that it is the inside of, or None."""
-
-
-def _open(shape: TypeShape, schema: Any, config: Any) -> Opened | None:
-    """Look through wrappers that leave the JSON below them as it is; None when one does not."""
-    kept = True
-    cls = None
-    for _ in range(_MAX_WRAPPERS):
-        match schema["type"]:
-            case "definitions":
-                shape.definitions.update({one["ref"]: one for one in schema["definitions"]})
-                schema = schema["schema"]
-            case "definition-ref":
-                schema = shape.definitions[schema["schema_ref"]]
-            case "nullable":
-                schema = schema["schema"]
-            case "json-or-python":
-                schema = schema["json_schema"]
-            case "function-after":
-                kept = False
-                schema = schema["schema"]
-            case "default" if schema.get("on_error", "raise") == "raise":
-                schema = schema["schema"]
-            case "model" if not schema.get("custom_init"):
-                cls = schema["cls"]
-                config = schema.get("config", {})  # a model does not take its surroundings' configuration
-                schema = schema["schema"]
-            case "dataclass":
-                cls = schema["cls"]
-                config = schema.get("config", config)
-                schema = schema["schema"]
-            case "default" | "model" | "function-before" | "function-wrap" | "function-plain":
-                return None
-            case _:
-                return Opened(schema, config, kept, cls)
-    return None
-
-
-def _node(shape: TypeShape, schema: Any, config: Any) -> Node:
-    opened = _open(shape, schema, config)
+def _node(shape: TypeShape, schema: Any, config: Mapping[str, Any]) -> Node:
+    opened = core_schema.opened(schema, config, shape.definitions)
     judge = Judge(shape, schema, config)
     if opened is None:
         return HIDDEN if judge.hidden else judge
@@ -127,16 +74,18 @@ def _node(shape: TypeShape, schema: Any, config: Any) -> Node:
     make = _CONTAINERS.get(opened.schema["type"])
     if make is not None:
         return make(judge, opened)
-    judge.grows = opened.schema["type"] == "str" and opened.kept and not _changes(opened.schema, opened.config)
+    judge.grows = (
+        opened.schema["type"] == "str" and opened.kept and not core_schema.changes_text(opened.schema, opened.config)
+    )
     return HIDDEN if judge.hidden else judge
 
 
 class Judge(Node):
     """A value that pydantic validates when it is complete; what it makes of the value is shown."""
 
-    def __init__(self, shape: TypeShape, schema: Any, config: Any) -> None:
+    def __init__(self, shape: TypeShape, schema: Any, config: Mapping[str, Any]) -> None:
         self.shape = shape
-        self.hidden = _needs_context(schema)
+        self.hidden = core_schema.needs_context(schema, shape.definitions)
         self.outer = schema
         self.surroundings = config
         self._validator: SchemaValidator | None = None
@@ -174,11 +123,12 @@ class Fields(Inside):
 
     def __init__(self, judge: Judge, opened: Opened) -> None:
         super().__init__(judge, opened)
-        config = {**opened.config, **self.inner.get("config", {})}
-        fields = self.inner["fields"]
-        named = fields if isinstance(fields, dict) else {field["name"]: field for field in fields}
+        self.config = config = self.inner.get("config", opened.config)  # a typed dict has its own here
+        named = core_schema.fields(self.inner)
         self._keys = {
-            key: (name, field["schema"]) for name, field in named.items() for key in _keys(name, field, config)
+            key: (name, field["schema"])
+            for name, field in named.items()
+            for key in core_schema.keys(name, field, config)
         }
         extra = self.inner.get("extra_behavior") or config.get("extra_fields_behavior")
         self._extra = ANYTHING if extra == "allow" and not self.inner.get("extras_schema") else HIDDEN
@@ -225,7 +175,7 @@ class Values(Inside):
     def __init__(self, judge: Judge, opened: Opened) -> None:
         super().__init__(judge, opened)
         keys = self.inner.get("keys_schema", {"type": "any"})
-        self._plain = keys["type"] in {"any", "str"} and not _changes(keys, opened.config)
+        self._plain = keys["type"] in {"any", "str"} and not core_schema.changes_text(keys, opened.config)
 
     def enter(self, kind: Container) -> Entered | None:
         return super().enter(kind) if self._plain else None
@@ -267,40 +217,3 @@ def _place(loc: tuple[str | int, ...], value: Any, kind: str) -> tuple[str | int
     if kind == "missing" and isinstance(value, dict):
         path.append(loc[-1])
     return tuple(path)
-
-
-def _keys(name: str, field: Any, config: Any) -> list[str]:
-    """Return the keys under which a document may have the field; a path through other values is left to the whole."""
-    alias = field.get("validation_alias")
-    if alias is None:
-        return [name]
-    by_name = config.get("validate_by_name") or config.get("populate_by_name")
-    keys = [name] if by_name else []
-    if config.get("validate_by_alias", True):
-        if isinstance(alias, str):
-            keys.append(alias)
-        else:
-            paths = alias if isinstance(alias[0], list) else [alias]
-            keys += [path[0] for path in paths if len(path) == 1]
-    return keys
-
-
-def _changes(schema: Any, config: Any) -> bool:
-    return any(schema.get(name, config.get(f"str_{name}")) for name in _CHANGES_TEXT)
-
-
-def _needs_context(schema: Any) -> bool:
-    """Return whether a validator of this value (not of a model inside it) asks for more than the value."""
-    pending = [schema]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, list | tuple):
-            pending.extend(part)
-        elif isinstance(part, dict) and part.get("type") not in _OWN_CONTEXT:
-            function = part.get("function")
-            if isinstance(function, dict) and function.get("type") == "with-info":
-                return True
-            if part.get("type") == "default" and part.get("on_error") == "omit":
-                return True
-            pending.extend(value for key, value in part.items() if key not in {"metadata", "serialization", "cls"})
-    return False
