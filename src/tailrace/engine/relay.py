@@ -119,6 +119,7 @@ class Relay:
             dialect=door.name,
             model=request.model,
             created=self._wall_clock(),
+            chat=request.echo.get("chat", ""),
         )
         generation = Generation(
             self.store.create(info, ids=door.ids),
