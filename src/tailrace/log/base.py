@@ -24,7 +24,8 @@ class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Who and what a stream is; fixed at its beginning.
 
     ``id`` is unguessable and safe in a URL; ``owner`` is the identity that may read and stop it; ``created`` is in
-    Unix seconds.
+    Unix seconds. ``chat`` is what the client calls the conversation that the stream belongs to, "" where it has no name
+    for it: chosen by the client, so it names a stream only among its owner's.
     """
 
     id: str
@@ -32,6 +33,7 @@ class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str
     model: str
     created: float
+    chat: str = ""
 
 
 class StreamLog(Protocol):

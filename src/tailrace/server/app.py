@@ -19,6 +19,7 @@ from tailrace.dialects import DIALECTS
 from tailrace.engine import FAULT, Relay, trace
 from tailrace.events import Error
 from tailrace.server.auth import Keyring
+from tailrace.server.chats import Chats
 from tailrace.server.doors import DOORS, Door
 from tailrace.server.errors import NEUTRAL
 from tailrace.server.hosts import HostGuard, allowed_hosts
@@ -80,10 +81,14 @@ def _routes(relay: Relay, keyring: Keyring) -> list[BaseRoute]:
     streams = Streams(relay, keyring)
     models = Models(relay, keyring)
     responses = Responses(relay, keyring)
+    chats = Chats(relay, keyring)
     endpoints: list[tuple[str, str, Endpoint]] = [
         *(("POST", door.path, Door(relay, keyring, door)) for door in DOORS),
         ("GET", "/v1/responses/{response_id}", responses.retrieve),
         ("POST", "/v1/responses/{response_id}/cancel", responses.cancel),
+        # A chat's id may hold a slash, which the client encodes and the server decodes before it looks for a route.
+        ("GET", "/ui/chat/{chat_id:path}/stream", chats.follow),
+        ("POST", "/ui/chat/{chat_id:path}/stop", chats.stop),
         ("GET", "/v1/models", models.list),
         ("GET", "/api/tags", models.tags),
         ("GET", "/api/version", models.version),

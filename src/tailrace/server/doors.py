@@ -40,12 +40,15 @@ class DoorSpec(NamedTuple):
 
     ``prepare`` puts what a dialect keeps in the URL or leaves to a default into the body, under ``model`` and
     ``stream``, where `Dialect.parse` reads them. ``query_key`` is whether its clients may give their key in the URL.
+    ``default_model`` is whether they need not name a model: the first that is listed answers then. Only front ends may,
+    whose protocols know no models; an SDK's request without one is a mistake.
     """
 
     path: str
     dialect: str
     prepare: Prepare = as_sent
     query_key: bool = False
+    default_model: bool = False
 
 
 DOORS: tuple[DoorSpec, ...] = (
@@ -59,6 +62,8 @@ DOORS: tuple[DoorSpec, ...] = (
         for version in ("v1", "v1beta")
         for verb, stream in (("streamGenerateContent", True), ("generateContent", False))
     ),
+    DoorSpec("/ui/chat", "ai_sdk", default_model=True),
+    DoorSpec("/ag-ui", "ag_ui", default_model=True),
     DoorSpec("/stream", "plain"),
 )
 """Every door that begins an answer."""
@@ -75,6 +80,7 @@ class Door:
         self._keyring = keyring
         self._dialect = spec.dialect
         self._prepare = spec.prepare
+        self._default_model = spec.default_model
         self._query_key = spec.query_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +96,7 @@ class Door:
             opened = self._relay.open(
                 Ask(
                     dialect=self._dialect,
-                    body=self._prepare(scope, body),
+                    body=self._prepare(scope, self._with_model(body)),
                     owner=owner,
                     headers={k: v for k, v in client_headers.items() if k not in NOT_FORWARDED},
                 )
@@ -109,3 +115,9 @@ class Door:
             await answer_begun(self._relay, generation, receive, send, headers)
         else:
             await answer_whole(generation, receive, send, headers=headers)
+
+    def _with_model(self, body: dict[str, Any]) -> dict[str, Any]:
+        if not self._default_model or body.get("model") is not None:
+            return body
+        names = self._relay.router.names()
+        return {**body, "model": names[0]} if names else body

@@ -17,6 +17,13 @@ RETRY = b"retry: 1000\n"
 survives, where an event of its own would break some."""
 
 
+EXTRA_HEADERS: dict[str, dict[str, str]] = {
+    # Version of the protocol; clients of other languages look for it, the SDK's own does not.
+    "ai_sdk": {"x-vercel-ai-ui-message-stream": "v1"},
+}
+"""Dialect → headers of its streams that no other has."""
+
+
 def stream_headers(log: StreamLog, dialect: Dialect) -> dict[str, str]:
     """Return the headers of a streamed answer."""
     return {
@@ -24,6 +31,7 @@ def stream_headers(log: StreamLog, dialect: Dialect) -> dict[str, str]:
         **dict(STREAM_HEADERS),
         "tailrace-stream-id": log.info.id,
         "tailrace-dialect": dialect.name,
+        **EXTRA_HEADERS.get(dialect.name, {}),
     }
 
 
