@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from tailrace.dialects import Decoder, Dialect, Encoder, Quirks, Received, Reply
+from tailrace.dialects import DIALECTS, Decoder, Dialect, Encoder, Received, Reply
 from tailrace.engine.deadlines import Expired, Watch
 from tailrace.engine.failures import FAULT, error_event, timeout_event, trace
 from tailrace.engine.flow import Flow
 from tailrace.engine.lifecycle import Lifecycle, Signal
-from tailrace.engine.spec import Policy
+from tailrace.engine.redaction import holds, redact
+from tailrace.engine.spec import Policy, ProviderSpec
 from tailrace.engine.usage import closing_usage
 from tailrace.errors import ProviderError, RemoteProtocolError
 from tailrace.events import CONTENT, Ending, Error, Fold, Message
@@ -41,8 +42,8 @@ _log = structlog.get_logger("tailrace.generation")
 class Generation:
     """One answer on its way from a provider to its readers.
 
-    It is the `Source` that an upstream feeds. ``door`` is the dialect its clients speak, ``spoken`` the provider's.
-    Times come from the running loop's clock.
+    It is the `Source` that an upstream feeds. ``door`` is the dialect its clients speak. Times come from the running
+    loop's clock.
     """
 
     def __init__(
@@ -50,9 +51,8 @@ class Generation:
         log: StreamLog,
         *,
         door: Dialect,
-        spoken: Dialect,
+        provider: ProviderSpec,
         reply: Reply,
-        quirks: Quirks,
         policy: Policy,
         on_end: Callable[[Generation], None],
     ) -> None:
@@ -66,8 +66,7 @@ class Generation:
         self.error: Error | None = None
         self.started = self._loop.time()
         self.first_content: float | None = None
-        self._verbatim = door is spoken
-        self._decoder: Decoder = spoken.decoder(quirks)
+        self._listen_to(provider)
         self._encoder: Encoder = door.encoder(reply)
         self._life = Lifecycle(policy)
         self._watch = Watch(policy.deadlines, self.started)
@@ -168,28 +167,37 @@ class Generation:
         """End it because of a bug on this side."""
         self._end("fail", FAULT)
 
-    def retarget(self, spoken: Dialect, quirks: Quirks) -> bool:
+    def retarget(self, provider: ProviderSpec) -> bool:
         """Turn to another provider; False when it is too late because one has accepted, or all is over."""
         if self._life.phase != "waiting":
             return False
-        self._verbatim = self.door is spoken
-        self._decoder = spoken.decoder(quirks)
+        self._listen_to(provider)
         return True
+
+    def _listen_to(self, provider: ProviderSpec) -> None:
+        spoken = DIALECTS[provider.dialect]
+        self._verbatim = self.door is spoken
+        self._decoder: Decoder = spoken.decoder(provider.quirks)
+        self._secrets = provider.secrets
 
     # ---- the push ---------------------------------------------------------------------------------------------
 
     def _take(self, batch: list[Received], frames: list[bytes]) -> None:
         fold, encoder, verbatim = self.fold, self._encoder, self._verbatim
         for received in batch:
-            for event in received.events:
+            as_it_came = verbatim
+            for said in received.events:
+                event = said
                 if isinstance(event, Error):
                     self._close_usage(frames)
+                    event = redact(event, self._secrets)
+                    as_it_came = verbatim and not holds(_bytes(received), self._secrets)
                 fold.add(event)
                 if isinstance(event, CONTENT):
                     self._content()
-                if not verbatim:
+                if not as_it_came:
                     frames += encoder.encode(event)
-            if verbatim:
+            if as_it_came:
                 frames += encoder.verbatim(received)
 
     def _close_usage(self, frames: list[bytes]) -> None:
@@ -280,3 +288,7 @@ class Generation:
             self._end("deadline", timeout_event(found))
         elif found is not None:
             self._deadline = self._loop.call_later(found, self._check_deadlines)
+
+
+def _bytes(received: Received) -> bytes:
+    return received.raw if isinstance(received.raw, bytes) else received.raw.data

@@ -6,6 +6,9 @@ aiohttp below, because it has the strictest parser and half the cost per event o
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +20,7 @@ import aiohttp
 import msgspec
 
 from tailrace.dialects import DIALECTS, Dialect
+from tailrace.engine.redaction import redact
 from tailrace.engine.spec import ProviderSpec
 from tailrace.engine.upstream import Call, Source
 from tailrace.errors import ConnectError, ProviderTimeout, RemoteProtocolError, StatusError
@@ -27,6 +31,15 @@ READ_BUFFER = 32 * 1024
 
 MAX_ERROR_BODY = 64 * 1024
 """Most of an error answer that is read. Real ones are below 4 KiB; more would only be an HTML page."""
+
+ERROR_SECONDS = 5.0
+"""Seconds an error answer's body may take; its client should not wait for what only explains."""
+
+MAX_RETRY_AFTER = 7 * 24 * 3600.0
+"""Most seconds that a ``Retry-After`` may ask for; a larger number is a mistake."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
+"""RFC 9110 section 10.2.3 has whole seconds; some providers send fractions."""
 
 MAX_HEADER = 16 * 1024
 """Most bytes of one response header field; OpenAI's longest, a cookie, is below 2 KiB."""
@@ -49,7 +62,7 @@ class HttpUpstream:
                 data=msgspec.json.encode(call.body),
                 headers=self._headers(call),
                 proxy=self._proxy,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=call.connect),
+                timeout=aiohttp.ClientTimeout(total=None, connect=call.connect, sock_connect=call.connect),
                 allow_redirects=False,
             ) as response:
                 try:
@@ -100,20 +113,14 @@ class HttpUpstream:
         }
 
     async def _check(self, response: aiohttp.ClientResponse) -> None:
-        if response.status == 200:
+        status, name = response.status, self._spec.name
+        if status == 200:
             return
-        if 300 <= response.status < 400:
-            raise StatusError(f"{self._spec.name} answered with a redirect, which is not followed", status=502)
-        body = await _read_at_most(response.content, MAX_ERROR_BODY)
-        error = self._dialect.read_error(response.status, body)
-        raise _status_error(self._redacted(error), response)
-
-    def _redacted(self, error: Error) -> Error:
-        key = self._spec.api_key
-        secret = key.reveal() if key else ""
-        if not secret or secret not in error.message:
-            return error
-        return Error(error.kind, error.message.replace(secret, "…"), code=error.code, status=error.status)
+        if not 400 <= status <= 599:
+            what = "a redirect, which is not followed" if 300 <= status < 400 else "neither an answer nor an error"
+            raise StatusError(f"{name} answered with status {status}: {what}", status=502)
+        error = self._dialect.read_error(status, await _read_error(response.content))
+        raise _status_error(redact(error, self._spec.secrets), response)
 
 
 def _proxy_for(url: str) -> str | None:
@@ -127,10 +134,13 @@ def _proxy_for(url: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
-async def _read_at_most(content: aiohttp.StreamReader, limit: int) -> bytes:
+async def _read_error(content: aiohttp.StreamReader) -> bytes:
+    """Return an error answer's body, as far as it comes: its status has said most already."""
     body = b""
-    while len(body) < limit and (data := await content.read(limit - len(body))):
-        body += data
+    with contextlib.suppress(TimeoutError, aiohttp.ClientPayloadError):
+        async with asyncio.timeout(ERROR_SECONDS):
+            while len(body) < MAX_ERROR_BODY and (data := await content.read(MAX_ERROR_BODY - len(body))):
+                body += data
     return body
 
 
@@ -148,16 +158,13 @@ def _retry_after(value: str | None, date: str | None) -> float | None:
     """Return seconds from a ``Retry-After`` (RFC 9110 section 10.2.3): a number, or a date against ``Date``."""
     if not value:
         return None
+    if _SECONDS.fullmatch(value):
+        return min(float(value), MAX_RETRY_AFTER)
     try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        if date is not None:
-            return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds())
-    except (TypeError, ValueError):
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(date or "")
+    except (TypeError, ValueError, OverflowError):
         return None
-    return None
+    return min(max(0.0, wait.total_seconds()), MAX_RETRY_AFTER)
 
 
 @contextmanager
@@ -179,7 +186,7 @@ def _mapped(name: str, connect_seconds: float) -> Iterator[None]:
         raise ConnectError(f"{name}: the connection closed in the middle of the answer") from error
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
         raise ConnectError(f"{name}: the connection was lost") from error
-    except (aiohttp.ClientResponseError, aiohttp.InvalidURL, ValueError) as error:
+    except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as error:
         raise RemoteProtocolError(f"{name}: not a valid HTTP answer") from error
     except TimeoutError as error:
         raise ProviderTimeout(f"{name}: timed out", phase="connect") from error

@@ -50,7 +50,7 @@ class Plan(msgspec.Struct, frozen=True):
     """One target, with the request in its provider's dialect."""
 
     target: Target
-    dialect: Dialect
+    provider: ProviderSpec
     call: Call
     ignored: tuple[str, ...]
 
@@ -124,7 +124,7 @@ class Relay:
         generation = Generation(
             self.store.create(info, ids=door.ids),
             door=door,
-            spoken=plans[0].dialect,
+            provider=plans[0].provider,
             reply=Reply(
                 id=f"msg_{info.id[:22]}",
                 model=request.model,
@@ -132,7 +132,6 @@ class Relay:
                 include_usage=request.include_usage,
                 echo=request.echo,
             ),
-            quirks=self.router.providers[plans[0].target.provider].quirks,
             policy=msgspec.structs.replace(resolved.policy, on_disconnect="detach")
             if request.background
             else resolved.policy,
@@ -210,7 +209,7 @@ class Relay:
         headers = ask.headers if dialect is door else {}
         path = dialect.endpoint(target.model)
         call = Call(model=target.model, path=path, body=body, client_headers=headers, connect=connect)
-        return Plan(target, dialect, call, ignored)
+        return Plan(target, spec, call, ignored)
 
     async def _carry(self, generation: Generation, plans: list[Plan]) -> None:
         """Try the targets in turn until one accepts, and carry its answer to the end."""
@@ -218,11 +217,9 @@ class Relay:
             try:
                 await self._upstreams[plan.target.provider].run(plan.call, generation)
             except (ProviderError, RemoteProtocolError) as error:
-                if following is not None and _another_may_do(error):
-                    spec = self.router.providers[following.target.provider]
-                    if generation.retarget(following.dialect, spec.quirks):
-                        _log.warning("target_failed", target=str(plan.target), error=str(error))
-                        continue
+                if following is not None and _another_may_do(error) and generation.retarget(following.provider):
+                    _log.warning("target_failed", target=str(plan.target), error=str(error))
+                    continue
                 generation.upstream_failed(error)
             except Exception as bug:  # noqa: BLE001 - it must end its generation, not hang its readers
                 _log.error("generation_bug", target=str(plan.target), exception=trace(bug))

@@ -55,6 +55,12 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     local: bool = False
     simulated: bool = False
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What nobody but the provider may see: its key, and its headers, which may hold keys as well."""
+        key = (self.api_key.reveal(),) if self.api_key else ()
+        return (*key, *self.headers.values())
+
     def __repr__(self) -> str:
         # Headers may hold keys as well.
         return f"ProviderSpec({self.name!r}, {self.dialect!r}, {self.base_url!r})"
