@@ -16,6 +16,10 @@ export interface StreamOptions {
   now?: () => number;
 }
 
+/** A new request, or a stream that exists already and the number of its last event that was seen. */
+export type Start =
+  { readonly body: Record<string, unknown> } | { readonly id: string; readonly after: number };
+
 export type ResolvedOptions = Required<Omit<StreamOptions, "signal">>;
 
 export function resolveOptions(options: StreamOptions): ResolvedOptions {

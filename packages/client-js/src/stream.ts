@@ -16,14 +16,10 @@ import { end, endOf, failure, TailraceError } from "./failure.ts";
 import { readFrames } from "./frames.ts";
 import { emptyMessage, fold, textOf } from "./message.ts";
 import type { Relay } from "./relay.ts";
-import { resolveOptions, type ResolvedOptions, type StreamOptions } from "./options.ts";
+import { resolveOptions, type ResolvedOptions, type Start, type StreamOptions } from "./options.ts";
 import { nextDelay, parseRetryAfter, resumeVerdict } from "./retry.ts";
 import { SseLimitExceeded } from "./sse.ts";
 import { sendStop } from "./stop.ts";
-
-/** A new request, or a stream that exists already and the number of its last event that was seen. */
-export type Start =
-  { readonly body: Record<string, unknown> } | { readonly id: string; readonly after: number };
 
 type Outcome = { readonly ended: EndEvent } | { readonly lost: { readonly retryAfterMs: number | null } };
 
@@ -113,9 +109,7 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
     if (this.ending === null && this.id !== null && doubtful) this.#connection.abort();
   }
 
-  #silentMs(): number {
-    return this.#options.now() - this.#heardAt;
-  }
+  readonly #silentMs = (): number => this.#options.now() - this.#heardAt;
 
   async *#run(): AsyncGenerator<StreamEvent, void, undefined> {
     const onAbort = (): void => {
@@ -124,7 +118,9 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
     };
     this.#signal?.addEventListener("abort", onAbort);
     try {
-      yield* this.#connections();
+      const last = yield* this.#connections();
+      this.ending = last.ending;
+      yield last;
     } finally {
       this.#signal?.removeEventListener("abort", onAbort);
       this.#connection.abort();
@@ -132,7 +128,7 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
     }
   }
 
-  async *#connections(): AsyncGenerator<StreamEvent, void, undefined> {
+  async *#connections(): AsyncGenerator<StreamEvent, EndEvent, undefined> {
     const { policy, now, random } = this.#options;
     let attempt = 0;
     let outageBegan = 0;
@@ -141,34 +137,24 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
       const began = now();
       const outcome = yield* this.#connect();
       this.#signal?.throwIfAborted();
-      if ("ended" in outcome) return yield* this.#end(outcome.ended);
-      if (this.#assumed !== null) return yield* this.#end(this.#assumed);
-      if (this.id === null) return yield* this.#end(this.#lostForGood());
+      if ("ended" in outcome) return outcome.ended;
+      if (this.#assumed !== null) return this.#assumed;
+      if (this.id === null) return this.#lostForGood();
 
       if (this.cursor > seen || now() - began >= policy.aliveMs) attempt = 0;
       attempt += 1;
       if (attempt === 1) outageBegan = now();
-      const loss = {
-        attempt,
-        outageMs: now() - outageBegan,
-        streamRetryMs: this.#streamRetryMs,
-        ...outcome.lost,
-      };
+      const outageMs = now() - outageBegan;
+      const loss = { attempt, outageMs, streamRetryMs: this.#streamRetryMs, ...outcome.lost };
       const delayMs = nextDelay(policy, loss, random());
       if (delayMs === null) {
         const message = "the connection was lost and could not be taken up again";
-        const error = failure("unreachable", message, { resumable: true });
-        return yield* this.#end(end("interrupted", error));
+        return end("interrupted", failure("unreachable", message, { resumable: true }));
       }
       yield { type: "reconnecting", attempt, delayMs };
       await this.#wait(delayMs);
       this.#signal?.throwIfAborted();
     }
-  }
-
-  *#end(event: EndEvent): Generator<StreamEvent, void, undefined> {
-    this.ending = event.ending;
-    yield event;
   }
 
   /** What a lost connection means when there is no stream id: nothing can be taken up. */

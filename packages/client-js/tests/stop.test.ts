@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { RECONNECT, Relay, type StreamEvent } from "../src/index.ts";
-import { answer, FakeRelay, frame, type Connection } from "./support/fake-relay.ts";
+import { answer, frame, type FakeRelay, type Connection } from "./support/fake-relay.ts";
+import { relayThat as relayWith } from "./support/reading.ts";
 
 const WORDS = ["one ", "two ", "three ", "four"];
 const QUICK = {
@@ -24,17 +25,7 @@ const CLOSING = [
   }),
 ];
 
-const running: FakeRelay[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((relay) => relay.close()));
-});
-
-async function relayThat(script: Connection[]): Promise<FakeRelay> {
-  const relay = await new FakeRelay(answer(WORDS), script).start();
-  running.push(relay);
-  return relay;
-}
-
+const relayThat = (script: Connection[]): Promise<FakeRelay> => relayWith(script, answer(WORDS));
 const stops = (relay: FakeRelay): number => relay.seen.filter(({ url }) => url.endsWith("/stop")).length;
 
 describe("stop", () => {

@@ -61,7 +61,7 @@ export class FakeRelay {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await new Promise((resolve) => this.#server.close(resolve)); // closing twice is harmless
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
