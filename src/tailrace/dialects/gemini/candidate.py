@@ -173,10 +173,8 @@ class CandidateState:
         out.append(BlockStart(block, "tool_call", call.id or self._new_id(), call.name, self.number))
         return _Pending(block)
 
-    def cut_call(self, value: Any, out: list[Event]) -> None:
+    def cut_call(self, value: dict[str, Any], out: list[Event]) -> None:
         """Take a call whose arguments are no JSON object: only a relay can say one, beside the candidates."""
-        if not isinstance(value, dict):
-            return
         name, identity, text = value.get("name"), value.get("id"), value.get("json")
         if not (isinstance(name, str) and name and isinstance(text, str) and text):
             return

@@ -71,7 +71,7 @@ class GeminiDecoder:
                 if events and isinstance(events[-1], Error):
                     self.ended = True
                     return received
-            if self._framing.closed:
+            if self._framing.closed and self._framing.complete:
                 received += self._end()
         except RemoteProtocolError as error:
             self._failure = error
@@ -85,13 +85,12 @@ class GeminiDecoder:
             return []
         if self._failure is not None:
             raise self._failure
-        self._framing.close()
-        return self._end()
+        return self._end() if self._framing.close() else []
 
     def _end(self) -> list[Received]:
         states = self._candidates.values()
         finished = all(state.complete for state in states) if states else self._blocked is not None
-        if not finished or not self._framing.complete:
+        if not finished:
             return []
         out: list[Event] = []
         for state in states:
@@ -133,8 +132,9 @@ class GeminiDecoder:
         for candidate in chunk.candidates or ():
             state = self._state(candidate.index or 0)
             state.take(candidate, sequence if isinstance(sequence, str) else None, out)
-        if "cut_call" in marks:
-            self._state(0).cut_call(marks["cut_call"], out)
+        if isinstance(call := marks.get("cut_call"), dict):
+            number = call.get("choice")
+            self._state(number if isinstance(number, int) else 0).cut_call(call, out)
         if chunk.prompt_feedback is not None:
             self._feedback(chunk.prompt_feedback, out)
         if not out and not _says_something(chunk):

@@ -178,10 +178,8 @@ class GeminiEncoder:
         if part is not None:
             return [self._chunk(block, part)]
         self._cut.add(start.choice)
-        return [self._cut_call(block, {"id": identity, "name": start.name or "", "json": arguments})]
-
-    def _cut_call(self, block: _Open, call: dict[str, str]) -> bytes:
-        return self._chunk(block, _EMPTY, marks={} if block.start.choice else {"cut_call": call})
+        cut = {"id": identity, "name": start.name or "", "json": arguments, "choice": start.choice}
+        return [self._chunk(block, _EMPTY, marks={"cut_call": cut})]
 
     def _usage_report(self, event: UsageReport) -> list[bytes]:
         self._usage = self._usage.merged(event.usage)
@@ -232,21 +230,23 @@ class GeminiEncoder:
             # The reason why there is no answer: the last chunk must not give another.
             self._blocked = True
         known = self._blocked or "candidates" in body
-        return [b"data: %b\n\n" % (_joined(body, self._tail) if known else to_json(body))]
+        return [b"data: %b\n\n" % (_joined(body, self._news()) if known else to_json(body))]
 
     # ---- pieces -------------------------------------------------------------------------------------------------
 
     def _chunk(self, block: _Open, part: bytes, rest: bytes = b"", marks: dict[str, Any] | None = None) -> bytes:
         """Return a chunk with one part, and with the usage if there is news of it."""
-        tail = self._tail
-        said = marks or {}
+        tail = self._tail if self._usage_said and marks is None else self._news(marks)
+        return b"%b%b%b%b}]%b" % (block.head, part, block.tail, rest, tail)
+
+    def _news(self, marks: dict[str, Any] | None = None) -> bytes:
+        """Return the end of a chunk with ``marks``, and with the usage where it has not been said yet."""
+        tail, said = self._tail, marks or {}
         if not self._usage_said:
             self._usage_said = True
             said = {**said, **write_label(self._label)}
             tail = b',"usageMetadata":%b%b' % (to_json(write_usage(self._usage)), tail)
-        if said:
-            tail = b',"tailrace":%b%b' % (to_json(said), tail)
-        return b"%b%b%b%b}]%b" % (block.head, part, block.tail, rest, tail)
+        return b',"tailrace":%b%b' % (to_json(said), tail) if said else tail
 
     _RULES: ClassVar[dict[type[Event], Callable[[GeminiEncoder, Any], list[bytes]]]] = {
         MessageStart: _start,

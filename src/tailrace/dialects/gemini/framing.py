@@ -46,9 +46,8 @@ class Elements:
         """Whether ending here ends between two objects, and after the array if it is one."""
         return self._depth == 0 and (self.closed or not self.array)
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take the next bytes; return the objects that they complete."""
-        found: list[bytes] = []
+    def feed(self, data: bytes, found: list[ServerSentEvent]) -> None:
+        """Take the next bytes; add the objects that they complete to ``found``."""
         at = 0
         while at < len(data):
             if not self._depth:
@@ -59,10 +58,9 @@ class Elements:
             if len(self._buffer) > MAX_ELEMENT:
                 raise LimitExceeded(f"an element of more than {MAX_ELEMENT} bytes", limit=MAX_ELEMENT)
             if not self._depth:
-                found.append(bytes(self._buffer))
+                found.append(ServerSentEvent(bytes(self._buffer)))
                 self._buffer = bytearray()
             at = end
-        return found
 
     def _between(self, data: bytes, at: int) -> int:
         """Take one byte that belongs to no object."""
@@ -147,7 +145,7 @@ class Framing:
         if self._elements is None and self._sse is not None and data:
             data = self._feed_events(self._sse, data, found)
         if self._elements is not None and data:
-            found += [ServerSentEvent(element) for element in self._elements.feed(data)]
+            self._elements.feed(data, found)
 
     def _begin(self, data: bytes) -> bytes:
         """Return what is to be read once the form is known; nothing before that."""
@@ -175,9 +173,11 @@ class Framing:
         found += sse.feed(data[:at])
         return data[at:]
 
-    def close(self) -> None:
-        """Say that the input has ended; raise what no `feed` has said yet."""
+    def close(self) -> bool:
+        """Say that the input has ended; return whether it may end here. Raises what no `feed` has said yet."""
         if self._fault is not None:
             raise self._fault
+        complete = self.complete  # before what is unfinished is thrown away
         if self._sse is not None:
             self._sse.close()
+        return complete

@@ -5,10 +5,14 @@ Source: the types of Google's Python SDK (``google.genai.types``, 3.4); for the 
 
 from __future__ import annotations
 
+import re
+
 from tailrace.events import ErrorKind, Finish, StopReason
 
 NAME = "gemini"
 """The dialect's name: in the configuration, and on data that only it can write."""
+
+_WORD = re.compile(r"[A-Z][A-Z_]+")
 
 UNSPECIFIED = frozenset({"FINISH_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"})
 """Words that say that nothing is said: the zeros of their enumerations."""
@@ -65,10 +69,11 @@ def stop_word(finish: Finish, *, refused: bool = False, cut: bool = False) -> st
         return STOP_WORDS["refusal"]
     if cut and finish.reason in {"tool_use", "end_turn"}:
         return "MALFORMED_FUNCTION_CALL"
-    native = finish.native
-    if native in STOP_REASONS and (STOP_REASONS[native] == finish.reason or STOP_WORDS[finish.reason] == native):
+    native, word = finish.native or "", STOP_WORDS[finish.reason]
+    if STOP_REASONS.get(native) == finish.reason or (finish.reason == "other" and _WORD.fullmatch(native)):
+        # A word that is new here is passed on too: only this dialect writes its words in capitals.
         return native
-    return STOP_WORDS[finish.reason]
+    return word
 
 
 ERROR_KINDS: dict[str, ErrorKind] = {

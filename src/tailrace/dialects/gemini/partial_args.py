@@ -14,7 +14,11 @@ from tailrace.dialects.gemini.wire import PartialArg, to_json
 from tailrace.errors import LimitExceeded, RemoteProtocolError
 
 MAX_ARGUMENTS = 16 * 1024 * 1024
-"""Most characters of one call's strings and paths: as many as one that comes whole may have bytes."""
+"""Most characters of one call's strings and paths, `PIECE` a piece included: as many as one that comes whole may
+have bytes."""
+
+PIECE = 64
+"""What a piece counts beside its characters: the memory of a value and of its name."""
 
 MAX_STEPS = 64
 """Most steps of one path: deeper than the schema of any tool that a provider accepts."""
@@ -38,7 +42,7 @@ class Arguments:
     def add(self, piece: PartialArg) -> None:
         """Put ``piece`` in its place; raise `RemoteProtocolError` where that is none."""
         path = piece.json_path
-        self._size += len(path) + len(piece.string_value or "")
+        self._size += PIECE + len(path) + len(piece.string_value or "")
         if self._size > MAX_ARGUMENTS:
             raise LimitExceeded(
                 f"a tool call with more than {MAX_ARGUMENTS} characters of arguments", limit=MAX_ARGUMENTS
