@@ -38,7 +38,7 @@ def running(monkeypatch: pytest.MonkeyPatch, models: list[Model] | None) -> None
         (None, "http://other:1", None, "relay at other:1", "fast"),
         ("anthropic/m", "http://other:1", "ANTHROPIC_API_KEY", "relay at other:1", "anthropic/m"),
         ("anthropic/m", None, "ANTHROPIC_API_KEY", "anthropic at anthropic", "m"),
-        ("gemini/a/b", None, "GEMINI_API_KEY", "openai_chat at gemini", "a/b"),
+        ("gemini/a/b", None, "GEMINI_API_KEY", "gemini at gemini", "a/b"),
         ("anthropic/m", None, "OPENAI_API_KEY", "relay at 127.0.0.1:8484", "anthropic/m"),
         ("anthropic/", None, "ANTHROPIC_API_KEY", "relay at 127.0.0.1:8484", "anthropic/"),
         ("m", None, "OPENAI_API_KEY", "relay at 127.0.0.1:8484", "m"),
