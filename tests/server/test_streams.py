@@ -200,3 +200,23 @@ class TestHeartbeats:
         _, fold = read(dialect, data)
         assert fold.ended
         assert fold.error is None
+
+
+async def test_a_client_may_have_the_head_before_the_provider_says_anything(house: House) -> None:
+    headers = {"tailrace-open-early": "1"}
+    model = "ant/sim:fault=hang"
+    async with asyncio.timeout(5):
+        response = await house.http.post(house.url + "/v1/messages", json=body(model), headers=headers)
+        assert response.status == 200
+        stream_id = response.headers["tailrace-stream-id"]
+        async with house.http.post(f"{house.url}/streams/{stream_id}/stop") as stopped:
+            assert (await stopped.json())["ending"] == "cancelled"
+        data = await response.read()
+    assert b'"ending":"cancelled"' in data
+    _, fold = read("anthropic", data)
+    assert fold.error is not None
+
+
+async def test_the_plain_feed_needs_no_model_where_there_is_a_first_one(house: House) -> None:
+    async with house.http.post(house.url + "/stream", json={"prompt": "Hello"}) as response:
+        assert (await response.read()).endswith(b"data: [DONE]\n\n")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
+import msgspec
+
 from tailrace.engine import Ask, Relay
 from tailrace.errors import BadRequest, RequestError
 from tailrace.server.auth import CREDENTIAL_HEADERS, Keyring
@@ -64,9 +66,13 @@ DOORS: tuple[DoorSpec, ...] = (
     ),
     DoorSpec("/ui/chat", "ai_sdk", default_model=True),
     DoorSpec("/ag-ui", "ag_ui", default_model=True),
-    DoorSpec("/stream", "plain"),
+    DoorSpec("/stream", "plain", default_model=True),
 )
 """Every door that begins an answer."""
+
+OPEN_EARLY = "tailrace-open-early"
+"""Request header, any value: answer 200 with the stream's name at once, and tell every failure in the stream. For
+clients that want to be able to stop before the first token."""
 
 NOT_FORWARDED = frozenset({*CREDENTIAL_HEADERS, "cookie", "host", "content-length", "connection"})
 """Client headers that end here, whatever the dialect: credentials for us are not credentials for a provider."""
@@ -110,7 +116,10 @@ class Door:
             headers["tailrace-ignored"] = ", ".join(opened.ignored)
         generation = opened.generation
         if opened.request.stream:
-            await answer_stream(generation, receive, send, limits=self._relay.limits, headers=headers)
+            limits = self._relay.limits
+            if OPEN_EARLY in client_headers:
+                limits = msgspec.structs.replace(limits, open_early_after=0.0)
+            await answer_stream(generation, receive, send, limits=limits, headers=headers)
         elif opened.request.background:
             await answer_begun(self._relay, generation, receive, send, headers)
         else:
