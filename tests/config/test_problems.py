@@ -27,7 +27,7 @@ ONE_PROBLEM = [
     ("[providers.x]\nbase_url = 'http://x'", "tailrace.toml:1: providers.x.dialect: is required"),
     (BOX + "quirks.eof = true", "tailrace.toml:4: providers.box.quirks.eof: unknown key"),
     ("[providers.'a/b']\ndialect = 'plain'\nbase_url = 'http://x'", "tailrace.toml:1: providers.a/b.[key]: a name has"),
-    (BOX.replace("openai_chat", "openai-chat"), "tailrace.toml:2: providers.box.dialect: must be one of anthropic, "),
+    (BOX.replace("openai_chat", "openai-chat"), "tailrace.toml:2: providers.box.dialect: must be one of "),
     (BOX.replace("http://box", "box"), "tailrace.toml:3: providers.box.base_url: must be an address like https://"),
     (BOX.replace("http://box", "http://u:p@box"), "tailrace.toml:3: providers.box.base_url: must not hold a user name"),
     (BOX.replace("http://box", "http://box/?a=1"), "tailrace.toml:3: providers.box.base_url: must end with its path"),

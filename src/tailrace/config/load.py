@@ -200,6 +200,7 @@ def _provider(name: str, table: ProviderTable) -> ProviderSpec:
         headers=table.headers,
         models=table.models,
         quirks=Quirks(**table.quirks.model_dump()),
+        normalise=table.normalise,
     )
 
 

@@ -97,6 +97,10 @@ class ProviderTable(Table):
     models: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         default=(), description="Names to list for it; clients may ask for others."
     )
+    normalise: bool = Field(
+        default=False,
+        description="Write its answers anew even for its own dialect: for servers whose streams break the SDKs.",
+    )
     quirks: QuirksTable = QuirksTable()
 
     @field_validator("headers")

@@ -176,7 +176,7 @@ class Generation:
 
     def _listen_to(self, provider: ProviderSpec) -> None:
         spoken = DIALECTS[provider.dialect]
-        self._verbatim = self.door is spoken
+        self._verbatim = self.door is spoken and not provider.normalise
         self._decoder: Decoder = spoken.decoder(provider.quirks)
         self._secrets = provider.secrets
 

@@ -41,8 +41,9 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """An upstream: which dialect it speaks, and where.
 
     ``base_url`` is as the provider's own SDK takes it (OpenAI's ends in ``/v1``). ``models`` are the names to list
-    for it; a client may ask for others. ``local`` marks a model that runs in this process, ``simulated`` one that
-    only pretends: clients are shown both.
+    for it; a client may ask for others. ``normalise`` writes its answers anew even for clients of its own dialect:
+    for servers whose streams break the official SDKs (a role in every chunk, tool indexes from 1, nulls). ``local``
+    marks a model that runs in this process, ``simulated`` one that only pretends: clients are shown both.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     models: tuple[str, ...] = ()
     quirks: Quirks = Quirks()
+    normalise: bool = False
     local: bool = False
     simulated: bool = False
 
