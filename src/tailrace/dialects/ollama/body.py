@@ -7,7 +7,7 @@ from typing import Any
 from tailrace.dialects.base import Reply
 from tailrace.dialects.ollama.dates import rfc3339
 from tailrace.dialects.ollama.names import NAME, stop_word
-from tailrace.dialects.ollama.wire import INCOMPLETE, write_usage
+from tailrace.dialects.ollama.wire import IMAGES, INCOMPLETE, write_usage
 from tailrace.events import Finish, Message, OtherBlock, RefusalBlock, TextBlock, ThinkingBlock, ToolCall
 
 
@@ -23,9 +23,9 @@ def message_body(message: Message, reply: Reply) -> dict[str, Any]:
     calls = [b for b in blocks if isinstance(b, ToolCall) and not b.server]
     if whole := [call for call in calls if _is_whole(call)]:
         said["tool_calls"] = [_call(call, index) for index, call in enumerate(whole)]
-    if images := [image for block in blocks for image in _images(block)]:
-        said["images"] = images
     counts, marks = write_usage(message.usage, message.usage_label)
+    if images := [image for block in blocks for image in _images(block)]:
+        marks[IMAGES] = images
     if broken := [call for call in calls if not _is_whole(call)]:
         marks[INCOMPLETE] = [{**_id(call), "name": call.name, "arguments": call.json} for call in broken]
     return {

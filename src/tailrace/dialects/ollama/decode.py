@@ -16,6 +16,7 @@ from tailrace.dialects.ollama.failures import stream_error
 from tailrace.dialects.ollama.lines import Lines
 from tailrace.dialects.ollama.names import NAME, STOP_REASONS
 from tailrace.dialects.ollama.wire import (
+    IMAGES,
     INCOMPLETE,
     JSON_ERRORS,
     CallWire,
@@ -106,9 +107,10 @@ class OllamaDecoder:
         except JSON_ERRORS as error:
             raise RemoteProtocolError(f"not a line of a chat: {error}") from error
         if chunk.error:
-            self.ended = True
             report = read_usage(chunk)
-            return [*([] if report is None else [report]), stream_error(_value(line))]
+            failure = stream_error(_value(line))  # this may refuse the line
+            self.ended = True
+            return [*([] if report is None else [report]), failure]
         message = chunk.message
         if message is None:
             if chunk.response is None and not chunk.done:
@@ -132,10 +134,9 @@ class OllamaDecoder:
         for call in message.tool_calls or ():
             self._call(call.id, call.function.name, _arguments(call), chunk, out)
         if message.images:
-            start = BlockStart(self._begin(chunk, out), "media", name="image", data=message.images, dialect=NAME)
-            out += [start, BlockStop(start.index)]
+            self._images(message.images, chunk, out)
         if chunk.tailrace is not None:
-            self._broken_calls(chunk, out)
+            self._marks(chunk.tailrace, chunk, out)
 
     def _call(self, name: str | None, function: str, arguments: str, chunk: Chunk, out: list[Event]) -> None:
         self._called = True
@@ -146,9 +147,16 @@ class OllamaDecoder:
             BlockStop(index),
         ]
 
-    def _broken_calls(self, chunk: Chunk, out: list[Event]) -> None:
-        """Take the calls that a relay could not write as such: their arguments are no JSON object."""
-        calls = chunk.tailrace.get(INCOMPLETE) if isinstance(chunk.tailrace, dict) else None
+    def _images(self, images: list[str], chunk: Chunk, out: list[Event]) -> None:
+        start = BlockStart(self._begin(chunk, out), "media", name="image", data=images, dialect=NAME)
+        out += [start, BlockStop(start.index)]
+
+    def _marks(self, marks: Any, chunk: Chunk, out: list[Event]) -> None:
+        """Take what a relay could not write in the dialect's own words: calls whose arguments broke off, images."""
+        said = marks if isinstance(marks, dict) else {}
+        calls, images = said.get(INCOMPLETE), said.get(IMAGES)
+        if isinstance(images, list) and images and all(isinstance(image, str) for image in images):
+            self._images(images, chunk, out)
         for call in calls if isinstance(calls, list) else ():
             name, function, arguments = (_field(call, field) for field in ("id", "name", "arguments"))
             if function is not None and arguments is not None:

@@ -5,8 +5,10 @@ counts. Lines are told apart by `str.splitlines` in the official Python client, 
 
 A tool call comes whole, in one line, when its block stops: its arguments are an object here, not text. A call whose
 arguments are no complete object (the limit came first) is none that a client may run: it goes into ``tailrace``,
-which clients skip. Left out, as this dialect has no word for them: signatures, redacted thinking, citations, the
-provider's own tools and their results, further choices, and what is another dialect's own.
+which clients skip. So do images: the official Python client fails on those of an answer.
+
+Left out, as this dialect has no word for them: signatures, redacted thinking, citations, the provider's own tools and
+their results, further choices, and what is opaque or another dialect's own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from tailrace.dialects.ollama.dates import rfc3339
 from tailrace.dialects.ollama.failures import error_body
 from tailrace.dialects.ollama.lines import one_line
 from tailrace.dialects.ollama.names import NAME, stop_word
-from tailrace.dialects.ollama.wire import INCOMPLETE, JSON_ERRORS, decode_any, to_json, write_usage
+from tailrace.dialects.ollama.wire import IMAGES, INCOMPLETE, JSON_ERRORS, decode_any, to_json, write_usage
 from tailrace.errors import LimitExceeded
 from tailrace.events import (
     BlockKind,
@@ -83,7 +85,7 @@ class OllamaEncoder:
         data = raw if isinstance(raw, bytes) else raw.data
         last = events[-1] if events else None
         if isinstance(last, Error):
-            if not _is_text(last.data):
+            if not _is_text(data):
                 return self._error(last)
             self._ended = True
         elif isinstance(last, MessageEnd):
@@ -101,7 +103,7 @@ class OllamaEncoder:
         if event.choice:
             return []
         if event.kind == "media" and event.dialect == NAME:
-            return [self._line(b'"","images":' + to_json(event.data))]
+            return [self._line(b'""', b',"tailrace":' + to_json({IMAGES: event.data}))]
         if event.kind in {"text", "refusal", "thinking", "tool_call"}:
             self._open[event.index] = _Place(event)
         return []
@@ -210,6 +212,7 @@ def is_object(text: str) -> bool:
         return False
 
 
-def _is_text(data: Any) -> bool:
-    """Return whether the error that ``data`` holds is one that the official client can read."""
-    return isinstance(data, dict) and isinstance(data.get("error"), str)
+def _is_text(line: bytes) -> bool:
+    """Return whether the error that ``line`` says is one that the official client can read."""
+    value = decode_any(line)
+    return isinstance(value, dict) and isinstance(value.get("error"), str)

@@ -73,6 +73,9 @@ JSON_ERRORS = (msgspec.MsgspecError, RecursionError, ValueError)
 INCOMPLETE = "incomplete_tool_calls"
 """Field of ``tailrace`` for calls whose arguments are no JSON object: no client may take them for calls to run."""
 
+IMAGES = "images"
+"""Field of ``tailrace`` for the images of an answer."""
+
 
 def read_usage(chunk: Chunk) -> UsageReport | None:
     """Return what the last line says of tokens; None when that is nothing."""
