@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
 
 from tailrace.dialects import DIALECTS, Quirks
-from tailrace.engine import Limits, ProviderSpec, Relay, Secret
+from tailrace.engine import Relay, Secret
 from tailrace.events import Fold, Message, RefusalBlock, TextBlock
 from tailrace.server import ServerSpec
 from tailrace.simulator import Simulator, bytes_of, expected, frames_of, parse
@@ -25,17 +24,6 @@ PROVIDERS = {"ant": "anthropic", "oai": "openai_chat", "res": DIALECT}
 SHAPES = ["sim", "sim-thinking", "sim-tool", "sim-tools", "sim-unicode", "sim-max_tokens", "sim-refusal"]
 SLOW = "sim:tokens=4000,rate=200"
 """Twenty seconds of an answer: what is done to it is done in its middle however slow this machine is."""
-
-
-def all_providers(sim: Simulator) -> dict[str, ProviderSpec]:
-    """The house's providers, and one that speaks this dialect."""
-    ours = ProviderSpec(name="res", dialect=DIALECT, base_url=f"{sim.url}/v1", api_key=Secret("k"), models=("sim",))
-    return {**providers(sim), "res": ours}
-
-
-@pytest.fixture
-def make_relay(limits: Limits) -> Callable[[Simulator], Relay]:
-    return lambda sim: Relay(all_providers(sim), limits=limits)
 
 
 def body(model: str, **fields: Any) -> dict[str, Any]:
@@ -296,7 +284,7 @@ async def test_a_response_that_is_not_there(house: House) -> None:
 
 async def test_a_response_is_its_owners_only_and_an_id_given_twice_is_the_newest_ones() -> None:
     spec = ServerSpec(port=0, shutdown_grace=0.0, keys=(Secret("one"), Secret("two")))
-    async with Simulator() as sim, serving(Relay(all_providers(sim)), spec) as url, aiohttp.ClientSession() as http:
+    async with Simulator() as sim, serving(Relay(providers(sim)), spec) as url, aiohttp.ClientSession() as http:
 
         async def ask(key: str, model: str) -> str:
             headers = {"authorization": f"Bearer {key}"}

@@ -20,9 +20,10 @@ from tailrace.dialects.openai_responses.wire import (
     JSON_ERRORS,
     EventWire,
     ResponseWire,
-    decode_any,
     decode_event,
+    response_of,
     text_of,
+    whole_of,
 )
 from tailrace.errors import RemoteProtocolError
 from tailrace.events import (
@@ -123,10 +124,7 @@ class ResponsesDecoder:
 
     def _unread(self, data: bytes, error: Exception | None, out: _Out) -> str:
         """Carry an event of a type that is not read; what is known but wrong, or is no event, is refused."""
-        try:
-            value = decode_any(data)
-        except JSON_ERRORS as broken:
-            raise RemoteProtocolError(f"a responses event is not JSON: {broken}") from broken
+        value = whole_of(data)
         kind = value.get("type") if isinstance(value, dict) else None
         if not isinstance(kind, str) or not kind or not kind.isprintable():
             # A line end in it would be one on the wire.
@@ -146,13 +144,13 @@ class ResponsesDecoder:
 
     def _begin(self, wire: EventWire, _data: bytes, out: _Out) -> None:
         if wire.type == "response.created" or self._order.state == "new":
-            self._start(_response(wire), out)
+            self._start(response_of(wire), out)
 
     def _start(self, response: ResponseWire, out: _Out) -> None:
         out.append(MessageStart(response.id or "", response.model or ""))
 
     def _end(self, wire: EventWire, _data: bytes, out: _Out) -> None:
-        response = _response(wire)
+        response = response_of(wire)
         if self._order.state == "new":
             self._start(response, out)
         self._finish_items(response, out)
@@ -181,12 +179,12 @@ class ResponsesDecoder:
         self._refused = self._refused or any(part.kind == "refusal" for part in item.parts.values())
 
     def _failed(self, wire: EventWire, _data: bytes, out: _Out) -> None:
-        response = _response(wire)
+        response = response_of(wire)
         out += read_usage(response.usage, response.tailrace)
         out.append(failed_response(response.error, response.tailrace, cancelled=wire.type == "response.cancelled"))
 
     def _error(self, _wire: EventWire, data: bytes, out: _Out) -> None:
-        value = decode_any(data)
+        value = whole_of(data)
         out += usage_of_error(value.get("tailrace"))
         out.append(error_event(value))
 
@@ -231,7 +229,7 @@ class ResponsesDecoder:
 
     def _part_added(self, wire: EventWire, data: bytes, out: _Out) -> None:
         if not self._item(wire).add_part(wire.content_index or 0, wire.part or {}, out):
-            out.append(Opaque(NAME, decode_any(data), wire.type))
+            out.append(Opaque(NAME, whole_of(data), wire.type))
 
     def _part_done(self, wire: EventWire, data: bytes, out: _Out) -> None:
         item = self._item(wire)
@@ -240,7 +238,7 @@ class ResponsesDecoder:
             if item.kind == "message":
                 raise RemoteProtocolError(f"the end of content part {wire.content_index}, which is not open")
         elif part.kind == "opaque":
-            out.append(Opaque(NAME, decode_any(data), wire.type))
+            out.append(Opaque(NAME, whole_of(data), wire.type))
         else:
             part.finish(wire.part, out)
 
@@ -298,9 +296,3 @@ class ResponsesDecoder:
         "ping": _ping,
     }
     """``type`` of an event → what it says."""
-
-
-def _response(wire: EventWire) -> ResponseWire:
-    if wire.response is None:
-        raise RemoteProtocolError(f"{wire.type} without a response")
-    return wire.response

@@ -78,6 +78,8 @@ def _read_image(part: dict[str, Any], path: str) -> Part:
         # An uploaded image: only the provider that has it can read it.
         return OpaquePart(NAME, "input_image", part)
     url, detail = fields.required_text(part, "image_url", path), fields.text(part, "detail", path)
+    # Clients must say one, and this says that they do not mind.
+    detail = None if detail == "auto" else detail
     if not url.startswith("data:"):
         return ImagePart(url=url, detail=detail)
     media_type, data = _read_data_url(url, fields.at(path, "image_url"))

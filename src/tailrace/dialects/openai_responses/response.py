@@ -147,4 +147,4 @@ def annotation(citation: dict[str, Any]) -> dict[str, Any] | None:
     nested = citation.get("url_citation")
     if kind == "url_citation" and isinstance(nested, dict):
         return {"type": kind, **nested}
-    return citation if kind in ANNOTATIONS else None
+    return citation if isinstance(kind, str) and kind in ANNOTATIONS else None

@@ -65,6 +65,21 @@ JSON_ERRORS = (msgspec.MsgspecError, RecursionError, ValueError)
 """What reading somebody else's JSON raises: malformed, of the wrong types, too deep, not UTF-8."""
 
 
+def whole_of(data: bytes) -> Any:
+    """Return all of an event whose known fields have been read; the others, skipped unread, may yet be broken."""
+    try:
+        return decode_any(data)
+    except JSON_ERRORS as error:
+        raise RemoteProtocolError(f"a responses event is not JSON: {error}") from error
+
+
+def response_of(wire: EventWire) -> ResponseWire:
+    """Return the response that a lifecycle event must have."""
+    if wire.response is None:
+        raise RemoteProtocolError(f"{wire.type} without a response")
+    return wire.response
+
+
 def text_of(value: Any, name: str) -> str:
     """Return a field that must be a string."""
     if not isinstance(value, str):
