@@ -36,18 +36,19 @@ class Opened(NamedTuple):
     cls: Any
 
 
-def opened(schema: Any, config: Mapping[str, Any], definitions: dict[str, Any]) -> Opened | None:
-    """Look through wrappers that leave the JSON below them as it is; None when one does not.
+def without_definitions(schema: Any) -> tuple[Any, dict[str, Any]]:
+    """Return a type's schema and, by their names, the schemas that it refers to."""
+    if schema["type"] != "definitions":
+        return schema, {}
+    return schema["schema"], {one["ref"]: one for one in schema["definitions"]}
 
-    Definitions that are met on the way are added to ``definitions``, by their name.
-    """
+
+def opened(schema: Any, config: Mapping[str, Any], definitions: Mapping[str, Any]) -> Opened | None:
+    """Look through wrappers that leave the JSON below them as it is; None when one does not."""
     kept = True
     cls = None
     for _ in range(_MAX_WRAPPERS):
         match schema["type"]:
-            case "definitions":
-                definitions.update({one["ref"]: one for one in schema["definitions"]})
-                schema = schema["schema"]
             case "definition-ref":
                 schema = definitions[schema["schema_ref"]]
             case "nullable":
@@ -67,7 +68,7 @@ def opened(schema: Any, config: Mapping[str, Any], definitions: dict[str, Any]) 
                 cls = schema["cls"]
                 config = schema.get("config", config)
                 schema = schema["schema"]
-            case "default" | "model" | "function-before" | "function-wrap" | "function-plain":
+            case "default" | "model" | "definitions" | "function-before" | "function-wrap" | "function-plain":
                 return None
             case _:
                 return Opened(schema, config, kept, cls)

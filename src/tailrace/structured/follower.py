@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tailrace.errors import InvalidOutput, JSONError
-from tailrace.partial_json import Began, Completed, Event, Grew, Parser, State
-from tailrace.structured.node import Node, Place, Problem
+from tailrace.partial_json import Began, Completed, Event, Grew, Parser, Path, State
+from tailrace.structured.node import HIDDEN, Node, Place, Problem
 from tailrace.structured.shapes import Shape, invalid
 
 
@@ -23,18 +23,9 @@ class Follower:
     """
 
     __slots__ = (
-        "_awaited",
-        "_failure",
-        "_growing",
-        "_node",
-        "_parser",
-        "_root",
-        "_shape",
-        "_stack",
-        "_storage",
-        "_tool",
-        "_untouched",
-    )
+        "_awaited", "_depth", "_failure", "_growing", "_node", "_parser", "_root", "_shape", "_stack", "_storage",
+        "_tool", "_untouched",
+    )  # fmt: skip
 
     def __init__(self, shape: Shape, *, tool: str | None = None) -> None:
         self._shape = shape
@@ -47,7 +38,8 @@ class Follower:
         self._node: Node = shape.root
         self._stack: list[tuple[Any, Node]] = []
         self._growing: str | int | None = None  # where in the storage the open string is, when it is shown
-        self._awaited: tuple[int, Place] | None = None  # depth and place of a container that must be whole first
+        self._awaited: Place | None = None  # the place of an open string, or of a container that must be whole first
+        self._depth = 0  # how deep that container is
         self._failure: InvalidOutput | None = None
 
     @property
@@ -102,8 +94,13 @@ class Follower:
         self._failure = failure
         return failure
 
-    def _place(self, slot: str | int | None) -> Place:
-        return Place(0, self._node) if slot is None else self._node.child(slot)
+    def _place(self, path: Path) -> Place:
+        if not path:
+            return Place(0, self._node)
+        place = self._node.child(path[-1])
+        if type(self._storage) is dict and place.slot in self._storage:
+            return Place(place.slot, HIDDEN)  # a field under a second alias: what is shown stays
+        return place
 
     def _put(self, slot: str | int, shown: Any) -> None:
         if type(self._storage) is list:
@@ -114,23 +111,20 @@ class Follower:
     def _began(self, event: Began) -> None:
         if self._awaited is not None:
             return
-        path = event.path
-        place = self._place(path[-1] if path else None)
+        place = self._place(event.path)
         if event.kind == "string":
             if place.node.grows:
                 self._growing = -1 if type(self._storage) is list else place.slot
                 self._put(place.slot, "")
-            return
-        entered = place.node.enter(event.kind)
-        if entered is None or self._is_shown(place):
-            self._awaited = (len(path), place)
+            entered = None
+        else:
+            entered = place.node.enter(event.kind)
+        if entered is None:
+            self._awaited, self._depth = place, len(event.path)
             return
         self._put(place.slot, entered.shown)
         self._stack.append((self._storage, self._node))
         self._storage, self._node = entered.storage, place.node
-
-    def _is_shown(self, place: Place) -> bool:
-        return type(self._storage) is dict and place.slot in self._storage
 
     def _grow(self, slot: str | int, text: str) -> None:
         storage = self._storage
@@ -142,15 +136,14 @@ class Follower:
     def _completed(self, event: Completed) -> None:
         path, value = event.path, event.value
         if self._awaited is not None:
-            depth, place = self._awaited
-            if len(path) > depth:
+            if len(path) > self._depth:
                 return
-            self._awaited = None
+            place, self._awaited = self._awaited, None
         elif isinstance(value, dict | list):
             self._storage, self._node = self._stack.pop()
             return
         else:
-            place = self._place(path[-1] if path else None)
+            place = self._place(path)
         shown = self._growing is not None
         self._growing = None
         if place.node.hidden:

@@ -34,9 +34,9 @@ class TypeShape(Shape):
             self._adapter: TypeAdapter[Any] = TypeAdapter(of)
         except (PydanticUserError, SchemaError) as error:
             raise BadRequest(f"pydantic can make no schema of {of!r}: {error}", code="invalid_type") from error
-        self.definitions: dict[str, Any] = {}
         self._nodes: dict[tuple[int, int], Node] = {}
-        self.root = self.node(self._adapter.core_schema, NO_CONFIG)
+        inner, self.definitions = core_schema.without_definitions(self._adapter.core_schema)
+        self.root = self.node(inner, NO_CONFIG)
 
     @property
     def asked(self) -> dict[str, Any]:
