@@ -12,6 +12,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from typing import Any, TypeAlias, cast
 
+import structlog
+
 from tailrace.engine import Generation
 from tailrace.log import StreamLog
 
@@ -20,14 +22,17 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 WRITE = 64 * 1024
 """Most bytes in one write: the high-water mark of asyncio transports, so a replay fills it once and then waits."""
 
+_log = structlog.get_logger("tailrace.reader")
+
 
 class AsgiSink:
     """Writes a log's frames to one ASGI connection.
 
     ``generation`` is given while the stream is live in this process: the sink then counts as its reader, and pauses
     it when this client lags more than ``high_water`` bytes, until it is below ``low_water`` again. `finished` is
-    done when the log's end has been written, the client was cut (``stall`` seconds without progress), or `close`
-    was called. ``heartbeat`` is written after ``interval`` seconds of silence; interval 0 means never.
+    done when the log's end has been written, the client was cut (``stall`` seconds without progress), its connection
+    broke, or `close` was called; only in the first case is it `complete`. ``heartbeat`` is written after ``interval``
+    seconds of silence; interval 0 means never.
     """
 
     def __init__(
@@ -104,7 +109,11 @@ class AsgiSink:
 
     def _write(self, data: bytes) -> None:
         self._last_write = self._loop.time()
-        rest = first_step(self._send({"type": "http.response.body", "body": data, "more_body": True}))
+        try:
+            rest = first_step(self._send({"type": "http.response.body", "body": data, "more_body": True}))
+        except Exception as error:  # noqa: BLE001 - each server has its own; none may reach the log, or its other readers
+            self._lost(error)
+            return
         if rest is not None:
             self._blocked = self._loop.create_task(self._unblock(rest), name="tailrace blocked reader")
 
@@ -112,13 +121,18 @@ class AsgiSink:
         try:
             async with asyncio.timeout(self._stall):
                 await rest
-        except TimeoutError:
+        except Exception as error:  # noqa: BLE001 - as above
             self._blocked = None
-            self.close()
+            self._lost(error)
             return
         self._blocked = None
         self._push()
         self._measure()
+
+    def _lost(self, error: Exception) -> None:
+        reason = "stalled" if isinstance(error, TimeoutError) else type(error).__name__
+        _log.info("reader_cut", stream=self._log.info.id[:8], reason=reason, frame=self.cursor)
+        self.close()
 
     def _measure(self) -> None:
         """Tell the flow whether this reader lags."""
@@ -135,7 +149,8 @@ class AsgiSink:
         if quiet >= self._interval and self._blocked is None:
             self._write(self._heartbeat)
             quiet = 0.0
-        self._timer = self._loop.call_later(max(self._interval - quiet, 0.05), self._beat)
+        if not self.finished.done():
+            self._timer = self._loop.call_later(max(self._interval - quiet, 0.05), self._beat)
 
 
 class _Rest:
