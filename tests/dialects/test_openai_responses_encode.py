@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tailrace.dialects import Received, Reply
+from tailrace.dialects import DIALECTS, Received, Reply
 from tailrace.dialects.openai_responses import OPENAI_RESPONSES
 from tailrace.events import (
     BlockDelta,
@@ -32,7 +32,17 @@ from tailrace.events import (
     fold,
 )
 from tailrace.sse import ServerSentEvent
-from tests.dialects.openai_responses_cases import REPLY, decode, encode, events_of, payloads, sdk_response, sse, summary
+from tests.dialects.openai_responses_cases import (
+    QUIRKS,
+    REPLY,
+    decode,
+    encode,
+    events_of,
+    payloads,
+    sdk_response,
+    sse,
+    summary,
+)
 
 START = MessageStart("chatcmpl-1", "m1")
 END = (Finish("end_turn"), MessageEnd())
@@ -155,6 +165,20 @@ def test_citations_of_this_family_are_annotations(citation: dict[str, Any], writ
     part = last([BlockStart(0, "text"), TextDelta(0, "x"), CitationDelta(0, citation), BlockStop(0), *END])
     found = part["output"][0]["content"][0]["annotations"]
     assert [one["url"] for one in found] == (["u"] if written else [])
+
+
+def test_clients_of_chat_completions_get_this_dialects_citations_in_their_form() -> None:
+    chat, cited = DIALECTS["openai_chat"], {"url": "u", "title": "t", "start_index": 0, "end_index": 1}
+    citation = CitationDelta(0, {"type": "url_citation", **cited})
+    events: list[Event] = [START, BlockStart(0, "text"), TextDelta(0, "x"), citation, BlockStop(0), *END]
+    wanted = {"type": "url_citation", "url_citation": cited}
+    assert chat.message_body(fold(events), REPLY)["choices"][0]["message"]["annotations"] == [wanted]
+    encoder = chat.encoder(REPLY)
+    stream = b"".join(frame for event in events for frame in encoder.encode(event))
+    heard = [
+        e.citation for got in chat.decoder(QUIRKS).feed(stream) for e in got.events if isinstance(e, CitationDelta)
+    ]
+    assert heard == [wanted]
 
 
 def test_what_this_dialect_has_no_word_for_leaves_no_gap() -> None:

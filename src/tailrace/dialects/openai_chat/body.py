@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tailrace.dialects.base import Reply
-from tailrace.dialects.openai_chat.names import stop_word
+from tailrace.dialects.openai_chat.names import annotation, stop_word
 from tailrace.dialects.openai_chat.usage import write_marks, write_usage
 from tailrace.events import (
     Block,
@@ -49,16 +49,22 @@ def _choice(number: int, reason: StopReason | None, blocks: list[Block], reply: 
     }
     if thinking := [b.text for b in blocks if isinstance(b, ThinkingBlock)]:
         body["reasoning_content"] = "".join(thinking)
-    if annotations := [c for b in texts for c in b.citations if c.get("type") == "url_citation"]:
+    if annotations := [found for b in texts for c in b.citations if (found := annotation(c)) is not None]:
         body["annotations"] = annotations
     if calls := [b for b in blocks if isinstance(b, ToolCall) and not b.server]:
         body["tool_calls"] = [_call(call, f"call_{reply.id}_{i}") for i, call in enumerate(calls)]
     return {
         "index": number,
         "message": body,
-        "logprobs": None,
+        "logprobs": _logprobs(blocks),
         "finish_reason": stop_word(Finish(reason)) if reason is not None else None,
     }
+
+
+def _logprobs(blocks: list[Block]) -> dict[str, Any] | None:
+    content = [token for b in blocks if isinstance(b, TextBlock) for token in b.logprobs]
+    refusal = [token for b in blocks if isinstance(b, RefusalBlock) for token in b.logprobs]
+    return {"content": content or None, "refusal": refusal or None} if content or refusal else None
 
 
 def _call(call: ToolCall, spare_id: str) -> dict[str, Any]:

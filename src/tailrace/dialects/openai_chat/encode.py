@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from tailrace.dialects.base import Received, Reply
 from tailrace.dialects.openai_chat.chunks import JSON_ERRORS, decode_any, to_json
 from tailrace.dialects.openai_chat.failures import error_body
-from tailrace.dialects.openai_chat.names import NAME, stop_word
+from tailrace.dialects.openai_chat.names import NAME, annotation, stop_word
 from tailrace.dialects.openai_chat.usage import write_marks, write_usage
 from tailrace.events import (
     BlockDelta,
@@ -31,6 +31,7 @@ from tailrace.events import (
     Error,
     Event,
     Finish,
+    LogprobsDelta,
     MessageEnd,
     MessageStart,
     Opaque,
@@ -168,9 +169,20 @@ class ChatEncoder:
 
     def _citation(self, event: CitationDelta) -> list[bytes]:
         frame = self._frames.get(event.index)
-        if frame is None or event.citation.get("type") != "url_citation":
+        found = annotation(event.citation)
+        if frame is None or found is None:
             return []
-        return [self._chunk(frame.choice, to_json({"annotations": [event.citation]}))]
+        return [self._chunk(frame.choice, to_json({"annotations": [found]}))]
+
+    def _logprobs(self, event: LogprobsDelta) -> list[bytes]:
+        frame = self._frames.get(event.index)
+        if frame is None:
+            return []
+        tokens = to_json({"refusal" if frame.kind == "refusal" else "content": event.tokens})
+        return [
+            b'data: %b[{"index":%d,"delta":{},"logprobs":%b,"finish_reason":null}]}\n\n'
+            % (self._head, frame.choice, tokens)
+        ]
 
     def _block_delta(self, event: BlockDelta) -> list[bytes]:
         frame = self._frames.get(event.index)
@@ -254,6 +266,7 @@ class ChatEncoder:
         ThinkingDelta: _text,
         ToolInputDelta: _tool_input,
         CitationDelta: _citation,
+        LogprobsDelta: _logprobs,
         BlockDelta: _block_delta,
         BlockStop: _block_stop,
         UsageReport: _usage_report,

@@ -6,6 +6,8 @@ of other servers, their own answers.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tailrace.events import Ending, ErrorKind, Finish, StopReason, UsageLabel
 
 NAME = "openai_chat"
@@ -42,6 +44,18 @@ def stop_word(finish: Finish) -> str:
     For ``other`` the provider's own word, where there is one, says more than a natural end that never was.
     """
     return STOP_WORDS.get(finish.reason) or finish.native or "stop"
+
+
+def annotation(citation: dict[str, Any]) -> dict[str, Any] | None:
+    """Return ``citation`` as this dialect writes it; None where it is another's.
+
+    Responses has the one type that this dialect has, with its fields outside.
+    """
+    if citation.get("type") != "url_citation":
+        return None
+    if "url_citation" in citation:
+        return citation
+    return {"type": "url_citation", "url_citation": {k: v for k, v in citation.items() if k != "type"}}
 
 
 STATUS_KINDS: dict[int, ErrorKind] = {
