@@ -19,6 +19,9 @@ check: .setup/dev .setup/npm ## format, lint, types, architecture, generated doc
 fix: .setup/dev .setup/npm ## rewrite what can be rewritten
 	scripts/fix
 
+fuzz: .setup/fuzz ## look for input that breaks a parser, FUZZ_SECONDS (20) for each
+	$(PY) fuzz/run.py
+
 bench: .setup/dev ## measure, rivals in the same run
 	scripts/bench
 
@@ -37,6 +40,8 @@ clean: ## forget everything that was installed or built
 	scripts/setup demo
 .setup/dev: .setup/demo
 	scripts/setup dev
+.setup/fuzz: .setup/dev
+	scripts/setup fuzz
 .setup/npm: package.json package-lock.json
 	scripts/setup npm
 .setup/page: .setup/npm $(shell find ui packages/client-js -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)

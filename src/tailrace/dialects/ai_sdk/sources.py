@@ -19,7 +19,7 @@ MEDIA_TYPES = {"page_location": "application/pdf", "char_location": "text/plain"
 
 def write_source(citation: dict[str, Any], spare_id: str) -> dict[str, Any]:
     """Return the chunk that says ``citation``; ``spare_id`` is the source's name, as providers give none."""
-    if citation.get("type") in SOURCES and isinstance(citation.get("sourceId"), str):
+    if str(citation.get("type")) in SOURCES and isinstance(citation.get("sourceId"), str):
         return citation
     # OpenAI keeps the fields of an annotation in an object of the annotation's own name.
     inner = citation.get(str(citation.get("type")))

@@ -84,7 +84,7 @@ def _said(value: dict[str, Any], default: Error) -> Error:
     """Return ``default`` with what ``value`` knows better."""
     details = value.get("error", value)
     if isinstance(details, str):
-        return msgspec.structs.replace(default, message=details[:MAX_MESSAGE], data=value)
+        return msgspec.structs.replace(default, message=details[:MAX_MESSAGE] or default.message, data=value)
     if not isinstance(details, dict):
         return default
     word, message = details.get("type"), details.get("message")
