@@ -51,3 +51,17 @@ def test_chat_keeps_the_conversation(house: House) -> None:
     turns = house.simulator.requests[-1].body.decode()
     assert turns.count('"role"') == 3
     assert "And then?" in turns
+
+
+def test_partial_shows_the_places_as_they_come(house: House) -> None:
+    done = run("partial.py", "Which river?", "ant/sim-json:tokens=60", url=house.url)
+    assert done.returncode == 0, done.stderr
+    shown, deepest = done.stdout.rstrip("\n").rsplit("\n", 1)
+    assert [f": {count} places" in shown for count in (0, 3, 7, 8)] == [True, True, True, False]
+    assert deepest.startswith("deepest: ")
+
+
+def test_partial_says_what_is_no_river(house: House) -> None:
+    done = run("partial.py", "Which river?", "ant/sim", url=house.url)
+    assert done.returncode == 1
+    assert "[no river: the document: not JSON" in done.stderr

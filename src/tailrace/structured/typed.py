@@ -32,10 +32,10 @@ class TypeShape(Shape):
     def __init__(self, of: Any) -> None:
         try:
             self._adapter: TypeAdapter[Any] = TypeAdapter(of)
+            inner, self.definitions = core_schema.without_definitions(self._adapter.core_schema)
         except (PydanticUserError, SchemaError) as error:
             raise BadRequest(f"pydantic can make no schema of {of!r}: {error}", code="invalid_type") from error
         self._nodes: dict[tuple[int, int], Node] = {}
-        inner, self.definitions = core_schema.without_definitions(self._adapter.core_schema)
         self.root = self.node(inner, NO_CONFIG)
 
     @property
