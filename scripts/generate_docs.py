@@ -66,7 +66,7 @@ def errors() -> str:
         return f"`{body['error']['type']}`"
 
     rows = ([k, s, named("anthropic", k), named("openai_chat", k)] for k, s in sorted(ERROR_STATUS.items()))
-    return table(["kind", "status", "anthropic", "openai_chat"], rows)
+    return table(["kind", "status", "anthropic", "openai_chat, openai_responses"], rows)
 
 
 def ignorable() -> str:
