@@ -115,7 +115,7 @@ def _reasoning(body: dict[str, Any]) -> Reasoning | None:
     think = body.get("think")
     if think is None or isinstance(think, bool):
         return None if think is None else Reasoning(enabled=think)
-    if think not in THINK_LEVELS:
+    if not isinstance(think, str) or think not in THINK_LEVELS:
         raise fields.refuse("think", f"must be true, false or one of {', '.join(sorted(THINK_LEVELS))}")
     return Reasoning(enabled=think != "none", effort=think)
 
