@@ -32,6 +32,7 @@ from tailrace.events.model import (
     Error,
     Event,
     Finish,
+    LogprobsDelta,
     MessageStart,
     SignatureDelta,
     StopReason,
@@ -52,13 +53,14 @@ _parse_json = msgspec.json.Decoder().decode
 class _Growing:
     """A block that is being written."""
 
-    __slots__ = ("citations", "deltas", "pieces", "signature", "start", "stopped")
+    __slots__ = ("citations", "deltas", "logprobs", "pieces", "signature", "start", "stopped")
 
     def __init__(self, start: BlockStart) -> None:
         self.start = start
         self.pieces: list[str] = []
         self.citations: list[dict[str, Any]] = []
         self.deltas: list[Any] = []
+        self.logprobs: list[dict[str, Any]] = []
         self.signature: str | None = None
         self.stopped = False
 
@@ -68,7 +70,7 @@ class _Growing:
 
 
 def _freeze_text(block: _Growing, text: str, choice: int) -> Block:
-    return TextBlock(text, tuple(block.citations), block.signature, choice)
+    return TextBlock(text, tuple(block.citations), block.signature, choice, tuple(block.logprobs))
 
 
 def _freeze_thinking(block: _Growing, text: str, choice: int) -> Block:
@@ -79,8 +81,8 @@ def _freeze_redacted(block: _Growing, _text: str, choice: int) -> Block:
     return RedactedThinkingBlock(block.start.data, choice)
 
 
-def _freeze_refusal(_block: _Growing, text: str, choice: int) -> Block:
-    return RefusalBlock(text, choice)
+def _freeze_refusal(block: _Growing, text: str, choice: int) -> Block:
+    return RefusalBlock(text, choice, tuple(block.logprobs))
 
 
 def _freeze_call(block: _Growing, text: str, choice: int) -> Block:
@@ -211,6 +213,9 @@ class Fold:
     def _citation(self, event: CitationDelta) -> None:
         self._blocks[event.index].citations.append(event.citation)
 
+    def _logprobs(self, event: LogprobsDelta) -> None:
+        self._blocks[event.index].logprobs += event.tokens
+
     def _block_delta(self, event: BlockDelta) -> None:
         self._blocks[event.index].deltas.append(event.data)
 
@@ -235,6 +240,7 @@ class Fold:
         ToolInputDelta: _tool_input,
         SignatureDelta: _signature,
         CitationDelta: _citation,
+        LogprobsDelta: _logprobs,
         BlockDelta: _block_delta,
         BlockStop: _block_stop,
         UsageReport: _usage,

@@ -24,6 +24,7 @@ from tailrace.events.model import (
     Error,
     Event,
     Finish,
+    LogprobsDelta,
     MessageEnd,
     MessageStart,
     Opaque,
@@ -52,6 +53,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         SignatureDelta: "open",
         ToolInputDelta: "open",
         CitationDelta: "open",
+        LogprobsDelta: "open",
         BlockDelta: "open",
         BlockStop: "open",
         UsageReport: "open",
@@ -68,6 +70,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         SignatureDelta: "finished",
         ToolInputDelta: "finished",
         CitationDelta: "finished",
+        LogprobsDelta: "finished",
         BlockDelta: "finished",
         BlockStop: "finished",
         UsageReport: "finished",
@@ -88,6 +91,7 @@ GROWS: dict[type[Event], frozenset[BlockKind]] = {
     SignatureDelta: frozenset({"thinking", "text", "tool_call", "server_tool_call"}),
     ToolInputDelta: frozenset({"tool_call", "server_tool_call"}),
     CitationDelta: frozenset({"text"}),
+    LogprobsDelta: frozenset({"text", "refusal"}),
     BlockDelta: frozenset(
         {
             "text", "thinking", "redacted_thinking", "refusal", "tool_call", "server_tool_call",

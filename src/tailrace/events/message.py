@@ -10,12 +10,13 @@ from tailrace.events.model import StopReason, Usage, UsageLabel
 
 
 class TextBlock(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
-    """Text for the reader; ``citations`` as the provider wrote them."""
+    """Text for the reader; ``citations`` as the provider wrote them, ``logprobs`` one entry for each token."""
 
     text: str
     citations: tuple[dict[str, Any], ...] = ()
     signature: str | None = None
     choice: int = 0
+    logprobs: tuple[dict[str, Any], ...] = ()
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking", omit_defaults=True):
@@ -38,6 +39,7 @@ class RefusalBlock(msgspec.Struct, frozen=True, tag="refusal", omit_defaults=Tru
 
     text: str
     choice: int = 0
+    logprobs: tuple[dict[str, Any], ...] = ()
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=True):

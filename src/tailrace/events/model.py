@@ -171,6 +171,16 @@ class CitationDelta(msgspec.Struct, frozen=True, tag="citation_delta"):
     citation: dict[str, Any]
 
 
+class LogprobsDelta(msgspec.Struct, frozen=True, tag="logprobs_delta"):
+    """Log-probabilities of the tokens of the text that has just been said, one entry for each.
+
+    In OpenAI's form, the only one in use on the wire: ``{token, logprob, bytes, top_logprobs}``.
+    """
+
+    index: int
+    tokens: tuple[dict[str, Any], ...]
+
+
 class BlockDelta(msgspec.Struct, frozen=True, tag="block_delta", omit_defaults=True):
     """A delta whose type the vocabulary does not know, carried as a provider of ``dialect`` wrote it."""
 
@@ -250,6 +260,7 @@ Event: TypeAlias = (
     | SignatureDelta
     | ToolInputDelta
     | CitationDelta
+    | LogprobsDelta
     | BlockDelta
     | BlockStop
     | UsageReport

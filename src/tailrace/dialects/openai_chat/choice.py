@@ -29,6 +29,7 @@ from tailrace.events import (
     CitationDelta,
     Event,
     Finish,
+    LogprobsDelta,
     Opaque,
     SignatureDelta,
     StopReason,
@@ -80,6 +81,13 @@ class ChoiceState:
                 self._call(fragment, out)
         if delta.function_call or delta.reasoning_details or delta.annotations or delta.audio:
             self._rest(delta, out)
+
+    def note_logprobs(self, logprobs: Any, out: list[Event]) -> None:
+        """Take the log-probabilities of the text that has just grown; of nothing that is shown, they say nothing."""
+        field = {"text": "content", "refusal": "refusal"}.get(self.kind or "")
+        tokens = logprobs.get(field) if field and isinstance(logprobs, dict) else None
+        if isinstance(tokens, list) and tokens and all(isinstance(token, dict) for token in tokens):
+            out.append(LogprobsDelta(self.block, tuple(tokens)))
 
     def end(self, choice: Choice, out: list[Event]) -> None:
         """Take the finish reason; the same one again says nothing."""

@@ -1,6 +1,6 @@
 """The shapes of a streamed chat completion, as far as they are read.
 
-Fields that nothing here reads (``object``, ``created``, ``service_tier``, ``obfuscation``, ``logprobs``, whatever a
+Fields that nothing here reads (``object``, ``created``, ``service_tier``, ``obfuscation``, whatever a
 provider adds) are skipped by the JSON decoder without being built. Everything may be missing or null: among the
 servers that speak this dialect each of these fields is left out, or sent as null, by at least one. A field that is
 not OpenAI's may hold anything, and counts only when it holds what is expected.
@@ -64,6 +64,7 @@ class Choice(msgspec.Struct, gc=False):
     finish_reason: str | None = None
     stop_reason: Any = None
     matched_stop: Any = None
+    logprobs: Any = None
 
 
 class Groq(msgspec.Struct, gc=False):

@@ -146,6 +146,8 @@ class ChatDecoder:
         delta = choice.delta or choice.message
         if delta is not None:
             state.grow(delta, out)
+        if choice.logprobs:
+            state.note_logprobs(choice.logprobs, out)
         if choice.finish_reason:
             state.end(choice, out)
 
