@@ -10,7 +10,7 @@ help: ## what there is
 demo: .setup/demo .setup/page ## install, stream a first real answer here, then serve the page
 	.venv/bin/tailrace demo
 
-test: .setup/dev .setup/page .setup/system ## everything: Python, TypeScript, real SDKs, one browser
+test: .setup/dev .setup/page .setup/clients .setup/system ## everything: Python, TypeScript, real SDKs, one browser
 	scripts/test
 
 check: .setup/dev .setup/npm ## format, lint, types, architecture, generated docs
@@ -31,7 +31,7 @@ docs: .setup/dev ## regenerate the generated parts of docs/ and README.md
 page: .setup/page ## build the chat page into the package
 
 clean: ## forget everything that was installed or built
-	rm -rf .venv .setup node_modules packages/*/node_modules ui/node_modules tests/js/node_modules src/tailrace/server/page
+	rm -rf .venv .setup node_modules packages/*/node_modules ui/node_modules tests/js/node_modules tests/js-new/node_modules src/tailrace/server/page
 
 # Each step leaves a stamp in .setup/, made again when what it was made from changes.
 .setup/venv: pyproject.toml
@@ -44,6 +44,8 @@ clean: ## forget everything that was installed or built
 	scripts/setup fuzz
 .setup/npm: package.json package-lock.json
 	scripts/setup npm
+.setup/clients: .setup/dev tests/js-new/package.json tests/js-new/package-lock.json
+	scripts/setup clients
 .setup/page: .setup/npm $(shell find ui packages/client-js -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 	scripts/setup page
 .setup/system:

@@ -56,6 +56,8 @@ REASONS: dict[Door, dict[str, str]] = {
         "tool_use": "completed",
         "refusal": "completed",
     },
+    "ai_sdk": {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool-calls", "refusal": "content-filter"},
+    "ag_ui": {"end_turn": "end_turn", "max_tokens": "max_tokens", "tool_use": "tool_use", "refusal": "refusal"},
 }
 """``SDK → stop reason of the vocabulary → its wire's word``, written down again so that no table proves itself."""
 

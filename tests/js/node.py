@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -26,23 +27,29 @@ def node() -> str:
     """Return Node's path. Without Node or its packages the test is skipped; with CI=true it fails."""
     path = shutil.which("node")
     if path is None:
-        _missing("node is not installed")
+        missing("node is not installed")
     if not (MODULES / "eventsource").is_dir():
-        _missing("the npm packages are not installed: run `npm ci`")
+        missing("the npm packages are not installed: run `npm ci`")
     return str(path)
 
 
-def _missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
+    """Skip the test for ``reason``; with CI=true fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 async def run(script: str, *arguments: str) -> bytes:
-    """Run ``script`` of this folder to its end and return what it printed; an exit code or a late end fails."""
+    """Run ``script`` of this folder to its end and return what it printed."""
+    return await execute(node(), HERE / script, *arguments)
+
+
+async def execute(program: str, script: Path, *arguments: str) -> bytes:
+    """Run ``script`` with ``program`` to its end and return what it printed; an exit code or a late end fails."""
     process = await asyncio.create_subprocess_exec(
-        node(),
-        str(HERE / script),
+        program,
+        str(script),
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -1,12 +1,13 @@
 """A whole answer as AG-UI's messages: what a client that does not stream gets.
 
-The protocol only streams. This is what its events add up to, with the outcome and usage of ``RUN_FINISHED`` beside it.
+The protocol only streams. This is what its events add up to, with what ``RUN_FINISHED`` says beside it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from tailrace.dialects.ag_ui.frames import marked
 from tailrace.dialects.ag_ui.names import BROKEN_INPUT, REDACTED
 from tailrace.dialects.ag_ui.usage import write_usage
 from tailrace.dialects.base import Reply
@@ -25,7 +26,7 @@ _Wire = dict[str, Any]
 
 
 def message_body(message: Message, reply: Reply) -> _Wire:
-    """Return ``{threadId, runId, messages, outcome, usage?}``."""
+    """Return ``{threadId, runId, messages, outcome, usage?, metadata}``."""
     said: _Wire = {"id": reply.id, "role": "assistant"}
     messages: list[_Wire] = [said]
     thoughts: list[_Wire] = []
@@ -61,6 +62,7 @@ def message_body(message: Message, reply: Reply) -> _Wire:
         "messages": [*thoughts, *messages],
         "outcome": outcome,
         **write_usage(message.usage, message.model or reply.model),
+        **marked(stop_reason=message.stop_reason, stop_sequence=message.stop_sequence, usage_label=message.usage_label),
     }
 
 
