@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import socket
 from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 
-from tailrace.engine import Relay
+from tailrace.engine import Limits, Relay
 from tailrace.errors import ConfigError
 from tailrace.server.app import create_app
 from tailrace.server.hosts import is_loopback
@@ -18,6 +20,9 @@ from tailrace.server.spec import ServerSpec
 SEND_BUFFER = 128 * 1024
 """Kernel memory for one client that does not read. Left alone, Linux grows it to about 2.8 MB on loopback, which
 ten thousand stuck readers turn into 28 GB; 128 KiB still fills a 100 ms path with 1.3 MB/s, far above any model."""
+
+UNFINISHED = "ASGI callable returned without completing response."
+"""What uvicorn calls an error of the app. It is how a reader that was cut is left: its body must not look whole."""
 
 BACKLOG = 4096
 """Connections the kernel holds while the loop is busy; Linux caps it at net.core.somaxconn, 4096 by default."""
@@ -57,8 +62,11 @@ class Server(uvicorn.Server):
         self._draining = asyncio.ensure_future(self._relay.drain(self._spec.shutdown_grace))
 
 
-def bind(spec: ServerSpec) -> socket.socket:
-    """Return a listening socket. Raises `ConfigError` for an address that cannot be had, or is open to all."""
+def bind(spec: ServerSpec, reader_stall: float = Limits().reader_stall) -> socket.socket:
+    """Return a listening socket. Raises `ConfigError` for an address that cannot be had, or is open to all.
+
+    A client that takes nothing for ``reader_stall`` seconds loses its connection, whatever is still to be sent.
+    """
     if not spec.keys and not is_loopback(spec.host):
         raise ConfigError(
             f"refusing to listen on {spec.host} without keys: anybody who reaches it could spend your money. "
@@ -70,6 +78,9 @@ def bind(spec: ServerSpec) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Accepted sockets inherit it.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Closing is not enough: a transport with unsent bytes waits for its client, which may never read.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, math.ceil(reader_stall * 1000))
     try:
         sock.bind((spec.host, spec.port))
     except OSError as error:
@@ -81,6 +92,7 @@ def bind(spec: ServerSpec) -> socket.socket:
 
 def make_server(relay: Relay, spec: ServerSpec, on_ready: Callable[[], None]) -> Server:
     """Return the server, not yet started."""
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         create_app(relay, spec),
         http="httptools",
@@ -102,7 +114,7 @@ def make_server(relay: Relay, spec: ServerSpec, on_ready: Callable[[], None]) ->
 def serve(relay: Relay, spec: ServerSpec | None = None, *, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve until a signal ends it; ``on_ready`` is called with the server's URL once it listens."""
     spec = spec or ServerSpec()
-    sock = bind(spec)
+    sock = bind(spec, relay.limits.reader_stall)
     url = url_of(sock)
 
     def ready() -> None:
@@ -112,6 +124,10 @@ def serve(relay: Relay, spec: ServerSpec | None = None, *, on_ready: Callable[[s
     server = make_server(relay, spec, ready)
     with sock:
         server.run(sockets=[sock])
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.msg != UNFINISHED
 
 
 def url_of(sock: socket.socket) -> str:

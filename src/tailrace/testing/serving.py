@@ -15,7 +15,7 @@ async def serving(relay: Relay, spec: ServerSpec | None = None) -> AsyncIterator
     """Serve ``relay`` on a free port of loopback and yield its URL; leaving ends the server and the relay."""
     spec = spec or ServerSpec(port=0, shutdown_grace=0.0)
     ready = asyncio.Event()
-    sock = bind(spec)
+    sock = bind(spec, relay.limits.reader_stall)
     server = make_server(relay, spec, ready.set)
     with sock:
         running = asyncio.ensure_future(server.serve(sockets=[sock]))
