@@ -176,6 +176,71 @@ def _ollama(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
     return {"model": model, "messages": [system, question], "stream": stream, **wishes[wish]}
 
 
+# ---- front ends ---------------------------------------------------------------------------------------------------
+
+ADDED_SCHEMA = {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}}
+"""Their protocols have no word for it: what an application adds by itself is some provider's word."""
+
+
+def _ai_sdk(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
+    text = {"type": "text", "text": QUESTION}
+    question = {"id": "m1", "role": "user", "parts": [text]}
+    tools = {TOOL: {"description": DESCRIPTION, "parameters": SCHEMA}}
+    call = {
+        "type": f"tool-{TOOL}",
+        "toolCallId": CALL_ID,
+        "state": "output-available",
+        "input": INPUT,
+        "output": RESULT,
+    }
+    image = {"type": "file", "mediaType": "image/png", "url": f"data:image/png;base64,{PIXEL}"}
+    wishes: dict[Wish, dict[str, Any]] = {
+        "nothing": {},
+        "thinking": {"reasoning": "high"},
+        "tool": {"tools": tools},
+        "tool result": {
+            "tools": tools,
+            "messages": [question, {"id": "m2", "role": "assistant", "parts": [{"type": "step-start"}, call]}],
+        },
+        "image": {"messages": [{**question, "parts": [text, image]}]},
+        "schema": ADDED_SCHEMA,
+        "limit": {"maxOutputTokens": LIMIT},
+    }
+    added = {"model": model, "system": SYSTEM, "stream": stream, **wishes[wish]}
+    return {"id": "chat", "trigger": "submit-message", "messages": [question], **added}
+
+
+def _ag_ui(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
+    system = {"id": "s", "role": "system", "content": SYSTEM}
+    question = {"id": "q", "role": "user", "content": QUESTION}
+    call = {"id": CALL_ID, "type": "function", "function": {"name": TOOL, "arguments": json.dumps(INPUT)}}
+    image = {"type": "image", "source": {"type": "data", "value": PIXEL, "mimeType": "image/png"}}
+    props: dict[Wish, dict[str, Any]] = {
+        "thinking": {"reasoning": "high"},
+        "schema": ADDED_SCHEMA,
+        "limit": {"maxOutputTokens": LIMIT},
+    }
+    rows: dict[Wish, list[dict[str, Any]]] = {
+        "tool result": [
+            question,
+            {"id": "a", "role": "assistant", "toolCalls": [call]},
+            {"id": "t", "role": "tool", "toolCallId": CALL_ID, "content": RESULT},
+        ],
+        "image": [{**question, "content": [{"type": "text", "text": QUESTION}, image]}],
+    }
+    tool = {"name": TOOL, "description": DESCRIPTION, "parameters": SCHEMA}
+    return {
+        "threadId": "thread",
+        "runId": "run",
+        "state": {},
+        "messages": [system, *rows.get(wish, [question])],
+        "tools": [tool] if wish in {"tool", "tool result"} else [],
+        "context": [],
+        "forwardedProps": {"model": model, **props.get(wish, {})},
+        "stream": stream,
+    }
+
+
 # ---- our own ------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +265,8 @@ CLIENTS: dict[str, Client] = {
     "openai_responses": Client(_at("/v1/responses"), _responses),
     "gemini": Client(_gemini_path, _gemini),
     "ollama": Client(_at("/api/chat"), _ollama),
+    "ai_sdk": Client(_at("/ui/chat"), _ai_sdk),
+    "ag_ui": Client(_at("/ag-ui"), _ag_ui),
     "plain": Client(_at("/stream"), _plain),
 }
 """``dialect → its client``."""

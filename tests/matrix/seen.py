@@ -47,10 +47,6 @@ def of_message(message: Message) -> Seen:
 
 def read_stream(dialect: str, data: bytes) -> Seen:
     """Return what a client of ``dialect`` reads in ``data``."""
-    return _STREAMS.get(dialect, _decoded)(dialect, data)
-
-
-def _decoded(dialect: str, data: bytes) -> Seen:
     decoder, fold = DIALECTS[dialect].decoder(Quirks()), Fold()
     for received in [*decoder.feed(data), *decoder.feed(b""), *decoder.close()]:
         for event in received.events:
@@ -59,10 +55,6 @@ def _decoded(dialect: str, data: bytes) -> Seen:
     return msgspec.structs.replace(
         of_message(fold.message()), error=error, ended=decoder.ended and fold.ended and error is None
     )
-
-
-_STREAMS: dict[str, Callable[[str, bytes], Seen]] = {}
-"""Dialects that only clients speak: nothing here decodes them, so the tests do."""
 
 
 # ---- whole answers ------------------------------------------------------------------------------------------------
@@ -154,6 +146,34 @@ def _ollama(body: dict[str, Any]) -> Seen:
     )
 
 
+def _ai_sdk(body: dict[str, Any]) -> Seen:
+    assert body["role"] == "assistant"
+    parts = body["parts"]
+    calls = [part for part in parts if part["type"].startswith("tool-")]
+    assert all(call["state"] == "input-available" for call in calls)
+    return Seen(
+        text="".join(part["text"] for part in parts if part["type"] == "text"),
+        thinking="".join(part["text"] for part in parts if part["type"] == "reasoning"),
+        signed=any("signature" in str(part.get("providerMetadata")) for part in parts),
+        calls=tuple((call["type"].removeprefix("tool-"), call["input"]) for call in calls),
+        reason=body["metadata"]["stopReason"],
+    )
+
+
+def _ag_ui(body: dict[str, Any]) -> Seen:
+    messages = body["messages"]
+    thoughts = [message for message in messages if message["role"] == "reasoning"]
+    (said,) = [message for message in messages if message["role"] == "assistant"]
+    functions = [call["function"] for call in said.get("toolCalls", ())]
+    return Seen(
+        text=said.get("content", ""),
+        thinking="".join(thought["content"] for thought in thoughts),
+        signed=any(thought.get("encryptedValue") for thought in thoughts),
+        calls=tuple((function["name"], json.loads(function["arguments"])) for function in functions),
+        reason=body["metadata"]["tailrace"]["stop_reason"],
+    )
+
+
 def _plain(body: dict[str, Any]) -> Seen:
     return Seen(text=body["text"], reason=body["stop_reason"])
 
@@ -164,5 +184,7 @@ _WHOLE: dict[str, Callable[[dict[str, Any]], Seen]] = {
     "openai_responses": _responses,
     "gemini": _gemini,
     "ollama": _ollama,
+    "ai_sdk": _ai_sdk,
+    "ag_ui": _ag_ui,
     "plain": _plain,
 }

@@ -78,9 +78,11 @@ def _without_reason(seen: Seen) -> Seen:
 
 PLAIN = ("plain",)
 OLLAMA = ("ollama",)
+BEDROCK = ("bedrock",)
+FRONT_ENDS = ("ai_sdk", "ag_ui")
 OPENAI = ("openai_chat", "openai_responses")
 
-NO_REFUSALS = ("anthropic", "gemini", "ollama", "plain")
+NO_REFUSALS = ("anthropic", "gemini", "ollama", "bedrock", "ai_sdk", "ag_ui", "plain")
 """Dialects without a place of its own for a refusal's words."""
 
 NO_SIGNATURES = ("openai_chat", "ollama", "plain")
@@ -136,6 +138,35 @@ RULES: tuple[Rule, ...] = (
         doors=("openai_responses",),
         upstreams=("gemini", "ollama"),
         listed="tools.strict",
+    ),
+    Rule(
+        "on Bedrock only Claude is told how to think, any other model only an effort: listed as `reasoning`",
+        ("thinking",),
+        doors=("anthropic", "gemini", "ollama"),
+        upstreams=BEDROCK,
+        listed="reasoning",
+        untold=True,
+    ),
+    Rule(
+        "on Bedrock only Claude is told whether to show its thoughts: listed as `reasoning`",
+        ("thinking",),
+        doors=("openai_responses",),
+        upstreams=BEDROCK,
+        listed="reasoning",
+    ),
+    # ---- front ends
+    Rule(
+        "the protocol has no field for a form: what an application adds goes to the provider that knows it",
+        ("structured output",),
+        FRONT_ENDS,
+        ("openai_chat",),
+    ),
+    Rule(
+        "the protocol has no field for a form: what an application adds is refused, naming it (`response_format`)",
+        ("structured output",),
+        FRONT_ENDS,
+        ("anthropic", "openai_responses", "gemini", "ollama", "bedrock"),
+        refused="response_format",
     ),
     # ---- the plain feed
     Rule("the feed holds text only: thinking is left out", ("thinking",), PLAIN, change=_without_thinking, untold=True),
