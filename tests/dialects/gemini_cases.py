@@ -7,16 +7,31 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import httpx2
+import msgspec
 from google import genai
 from google.genai import types
 
 from tailrace.dialects import Quirks, Received, Reply
 from tailrace.dialects.gemini import GEMINI
-from tailrace.events import Event, Message, RefusalBlock, TextBlock, ThinkingBlock, ToolCall, decode_event
+from tailrace.events import (
+    Event,
+    Message,
+    RefusalBlock,
+    Request,
+    TextBlock,
+    TextPart,
+    ThinkingBlock,
+    ToolCall,
+    Turn,
+    decode_event,
+)
 from tests.conftest import ROOT, data_folder
 
 VECTORS = ROOT / "spec" / "dialects" / "gemini"
 NO_QUIRKS = Quirks()
+ASK = Request(model="m", turns=(Turn("user", (TextPart("When?"),)),))
+CONTENTS = [{"role": "user", "parts": [{"text": "When?"}]}]
+"""What a provider is asked for `ASK`."""
 REPLY = Reply(id="reply", model="model-reply", created=1_800_000_000)
 
 
@@ -136,6 +151,12 @@ def encode(events: Iterable[Event]) -> bytes:
     """Return the stream that a fresh encoder writes for ``events``."""
     encoder = GEMINI.encoder(REPLY)
     return b"".join(frame for event in events for frame in encoder.encode(event))
+
+
+def built(**changes: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what a provider is asked for `ASK` with ``changes``, and what is left out."""
+    body, ignored = GEMINI.build(msgspec.structs.replace(ASK, **changes))
+    return body, ignored
 
 
 # ---- the official SDK -----------------------------------------------------------------------------------------

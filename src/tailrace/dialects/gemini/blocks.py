@@ -19,7 +19,7 @@ _STANDARD = str.maketrans("-_", "+/")
 
 def seal(signature: str) -> str:
     """Return ``signature`` as base64 that comes back as `unseal` wants it."""
-    if _canonical(signature) == signature:
+    if _canonical(signature):
         return signature
     return base64.b64encode(_ENVELOPE + signature.encode("utf-8", "surrogatepass")).decode()
 
@@ -43,11 +43,13 @@ def standard_base64(data: str) -> str:
     return standard + "=" * (-len(standard) % 4)
 
 
-def _canonical(text: str) -> str | None:
+def _canonical(text: str) -> bool:
+    """Whether ``text`` is base64 that is the same after it has been read and written, and no envelope."""
     try:
-        return base64.b64encode(base64.b64decode(text, validate=True)).decode()
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        return None
+        return False
+    return base64.b64encode(data).decode() == text and not data.startswith(_ENVELOPE)
 
 
 def text_part(text: str, signature: str | None = None, *, thought: bool = False) -> dict[str, Any]:

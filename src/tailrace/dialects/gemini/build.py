@@ -9,14 +9,12 @@ from tailrace.dialects.base import Translation
 from tailrace.dialects.gemini.build_parts import Names, build_contents
 from tailrace.events import OutputSchema, Reasoning, Request, Tool, ToolChoice
 
-OWN = frozenset(
-    {"cachedContent", "continuationToken", "labels", "safetySettings", "serviceTier", "store", "toolConfig"}
-)
+OWN = frozenset({"cachedContent", "continuationToken", "labels", "safetySettings", "toolConfig"})
 """Fields of this dialect that the vocabulary has no word for: they go back where they came from."""
 
 OWN_CONFIG = frozenset(
     {
-        "audioTimestamp", "enableEnhancedCivicAnswers", "imageConfig", "logprobs", "mediaResolution",
+        "audioTimestamp", "enableEnhancedCivicAnswers", "imageConfig", "mediaResolution",
         "modelSelectionConfig", "responseLogprobs", "responseMimeType", "responseModalities", "routingConfig",
         "speechConfig",
     }

@@ -36,8 +36,9 @@ _NEUTRAL: dict[str, Any] = {"responseLogprobs": False, "responseModalities": ["T
 _SAME = {"serviceTier": "service_tier"}
 """Fields that other dialects have too, by the name that they have there."""
 
-_HINTS = frozenset({"mediaResolution"})
-"""Fields of ``generationConfig`` without which the answer is still one to the same question."""
+_HINTS = frozenset({"logprobs", "mediaResolution"})
+"""Fields of ``generationConfig`` without which the answer is still one to the same question; ``logprobs`` only says
+how many of them ``responseLogprobs`` wants."""
 
 _ROLES: dict[str, Literal["user", "assistant"]] = {"user": "user", "model": "assistant", "function": "user"}
 _MODES: dict[str, Literal["auto", "any", "none"]] = {
