@@ -9,7 +9,15 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from tailrace.errors import BadRequest, InvalidOutput, LocalProtocolError, StreamTruncated, TruncatedJSON
+from tailrace.errors import (
+    BadRequest,
+    InvalidOutput,
+    LocalProtocolError,
+    StreamCancelled,
+    StreamFailed,
+    StreamTruncated,
+    TruncatedJSON,
+)
 from tailrace.events import ToolCall
 from tailrace.partial_json import Completed, replay
 from tailrace.structured import Partial
@@ -233,9 +241,9 @@ async def test_a_call_without_arguments_has_none(colour: str) -> None:
 async def test_a_call_that_may_not_run_is_never_yielded(colour: str, arguments: str, path: str, reason: str) -> None:
     frames = call_frames(*arguments)
     async with asking(colour, frames) as client, client.stream(model="m", messages="?", tools=TOOLS) as stream:
+        calls = stream.tool_calls()
         with pytest.raises(InvalidOutput, match=reason) as caught:
-            async for call in stream.tool_calls():
-                pytest.fail(f"{call} may not run")
+            await anext(calls)
     assert (caught.value.path, caught.value.tool) == (path, "look")
     assert caught.value.partial.id == "msg_1"
 
@@ -250,6 +258,32 @@ async def test_a_broken_stream_yields_no_call(colour: str) -> None:
     async with client, client.stream(model="m", messages="?") as stream:
         with pytest.raises(StreamTruncated):
             _ = [call async for call in stream.tool_calls()]
+
+
+async def test_stopping_ends_the_partials_without_an_error(colour: str, house: House) -> None:
+    shown = 0
+    client, model = connect(colour, None, house.url), "ant/sim-json:tokens=5000,rate=500"
+    async with client, client.stream(model=model, messages="?", output=River) as stream:
+        async for _ in stream.partial():
+            shown += 1
+            if shown == 3:
+                await stream.stop()
+        assert stream.ending == "cancelled"
+        with pytest.raises(StreamCancelled):
+            await stream.get_final_output()
+
+
+async def test_an_answer_that_fails_is_told_as_that(colour: str, house: House) -> None:
+    client, model = connect(colour, None, house.url), "oai/sim-json:tokens=30,fault=error@9:overloaded"
+    async with client, client.stream(model=model, messages="?", output=River) as stream:
+        with pytest.raises(StreamFailed):
+            _ = [partial async for partial in stream.partial()]
+
+
+async def test_a_tool_without_a_name_is_for_the_server_to_refuse(colour: str) -> None:
+    client, tools = asking(colour, call_frames("{}")), [{"input_schema": LOOK}]
+    async with client, client.stream(model="m", messages="?", tools=tools) as stream:
+        assert [call.input async for call in stream.tool_calls()] == [{}]
 
 
 @pytest.mark.parametrize("after", range(1, 14))

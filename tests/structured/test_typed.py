@@ -278,3 +278,36 @@ def test_a_type_is_asked_for_with_closed_objects() -> None:
     assert shape(dict[str, int]).asked == {"type": "object", "additionalProperties": {"type": "integer"}}
     assert shape(Ticket).asked["additionalProperties"] is False
     assert shape(list[str]).asked == TypeAdapter(list[str]).json_schema()
+
+
+def test_what_providers_refuse_is_told_to_the_model_instead() -> None:
+    class Bounded(BaseModel):
+        minimum: int = Field(ge=0, lt=9, description="How low.")
+        code: Annotated[str, Field(pattern="^x", max_length=3)]
+        at: date
+        raw: Annotated[bytes, Field(json_schema_extra={"format": "binary"})]
+        few: list[int] = Field(min_length=1, max_length=4)
+        many: list[int] = Field(min_length=2)
+
+    properties = shape(Bounded).asked["properties"]
+    said = {name: {key: one for key, one in value.items() if key != "title"} for name, value in properties.items()}
+    assert said == {
+        "minimum": {"type": "integer", "description": "How low.\n\n{exclusiveMaximum: 9, minimum: 0}"},
+        "code": {"type": "string", "description": "{maxLength: 3, pattern: ^x}"},
+        "at": {"type": "string", "format": "date"},
+        "raw": {"type": "string", "description": "{format: binary}"},
+        "few": {"type": "array", "items": {"type": "integer"}, "minItems": 1, "description": "{maxItems: 4}"},
+        "many": {"type": "array", "items": {"type": "integer"}, "description": "{minItems: 2}"},
+    }
+
+
+def test_told_apart_branches_are_asked_for_as_any_of_them() -> None:
+    class Cat(BaseModel):
+        kind: Literal["cat"]
+
+    class Dog(BaseModel):
+        kind: Literal["dog"]
+
+    asked = shape(Annotated[Cat | Dog, Field(discriminator="kind")]).asked
+    assert asked.keys() == {"$defs", "anyOf"}
+    assert [branch["$ref"] for branch in asked["anyOf"]] == ["#/$defs/Cat", "#/$defs/Dog"]

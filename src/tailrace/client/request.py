@@ -68,7 +68,7 @@ def opening(
         ignored=ignored,
         request_id=uuid.uuid4().hex,
         output=output,
-        schemas={tool["name"]: tool["input_schema"] for tool in tools or () if "input_schema" in tool},
+        schemas={str(tool.get("name")): tool["input_schema"] for tool in tools or () if "input_schema" in tool},
     )
 
 

@@ -20,7 +20,7 @@ from pydantic_core import SchemaError, SchemaValidator, to_json
 
 from tailrace.errors import BadRequest
 from tailrace.structured import core_schema
-from tailrace.structured.asking import closed
+from tailrace.structured.asking import askable
 from tailrace.structured.core_schema import NO_CONFIG, Opened
 from tailrace.structured.node import ANYTHING, HIDDEN, Container, Entered, Node, Partial, Place, Problem, plain
 from tailrace.structured.shapes import MAX_PROBLEMS, Shape
@@ -41,7 +41,7 @@ class TypeShape(Shape):
     @property
     def asked(self) -> dict[str, Any]:
         try:
-            asked: dict[str, Any] = closed(self._adapter.json_schema(mode="validation"))
+            asked: dict[str, Any] = askable(self._adapter.json_schema(mode="validation"))
         except PydanticUserError as error:
             raise BadRequest(f"the type has no JSON Schema: {error}", code="invalid_type") from error
         return asked
