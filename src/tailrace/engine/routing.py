@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tailrace.engine.spec import Policy, ProviderSpec, RouteSpec, Target
-from tailrace.errors import NotFound
+from tailrace.errors import BadRequest, NotFound
+
+MAX_NAME = 512
+"""Most characters of a model's name, which stands in logs and lists. Bedrock's ARNs, the longest, have below 200."""
 
 
 class Resolved(NamedTuple):
@@ -29,7 +32,10 @@ class Router:
         self.routes = dict(routes)
 
     def resolve(self, model: str, dialect: str) -> Resolved:
-        """Return the targets of ``model`` asked for at a door of ``dialect``; raises `NotFound`."""
+        """Return the targets of ``model`` asked for at a door of ``dialect``; raises `NotFound` or `BadRequest`."""
+        if len(model) > MAX_NAME or not model.isprintable():
+            text = f"model: must be a name of at most {MAX_NAME} printable characters"
+            raise BadRequest(text, code="bad_model", param="model")
         route = self.routes.get(model)
         if route is not None:
             return Resolved(route.targets, route.policy)

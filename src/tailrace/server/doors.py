@@ -13,7 +13,7 @@ from tailrace.engine import Ask, Relay
 from tailrace.errors import BadRequest, RequestError
 from tailrace.server.auth import CREDENTIAL_HEADERS, Keyring
 from tailrace.server.errors import event_of, send_error
-from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of, read_json
+from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of, ignored_header, read_json
 from tailrace.server.respond import answer_stream, answer_whole
 from tailrace.server.responses import answer_begun
 
@@ -113,7 +113,7 @@ class Door:
             await send_error(send, event_of(error), self._dialect, headers)
             return
         if opened.ignored:
-            headers["tailrace-ignored"] = ", ".join(opened.ignored)
+            headers["tailrace-ignored"] = ignored_header(opened.ignored)
         generation = opened.generation
         if opened.request.stream:
             limits = self._relay.limits

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,6 +22,12 @@ STREAM_HEADERS: tuple[tuple[str, str], ...] = (
     ("x-accel-buffering", "no"),
 )
 """What keeps the hops between here and the reader from holding events back."""
+
+MAX_IGNORED = 1024
+"""Most characters of names in ``tailrace-ignored``. A long conversation can have hundreds, and proxies refuse an
+answer whose head is above 4 KiB."""
+
+_UNSPEAKABLE = re.compile("[^ -~]")
 
 
 class Disconnected(Exception):
@@ -79,6 +86,19 @@ def watch_disconnect(receive: Receive) -> asyncio.Task[None]:
 def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Return ``headers`` as ASGI wants them."""
     return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+
+
+def ignored_header(names: Sequence[str]) -> str:
+    """Return the value of ``tailrace-ignored``: as many names as fit, with "?" for what no header may hold."""
+    shown: list[str] = []
+    room = MAX_IGNORED
+    for name in names:
+        room -= len(name) + len(", ")
+        if room < 0:
+            shown.append(f"and {len(names) - len(shown)} more")
+            break
+        shown.append(_UNSPEAKABLE.sub("?", name))
+    return ", ".join(shown)
 
 
 async def send_json(send: Send, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
