@@ -115,6 +115,8 @@ def _extra(extra: dict[str, Any], body: dict[str, Any], ignored: list[str]) -> N
         elif name == "tools":
             _own_tools(value, body)
         elif name == "include":
+            if not isinstance(value, list):
+                raise fields.refuse(name, "must be an array")  # a client of another dialect wrote it unread
             body[name] = [*body.get(name, ()), *value]
         elif name == "context_management" and not isinstance(value, list):
             ignored.append(name)  # Anthropic has an object of that name
