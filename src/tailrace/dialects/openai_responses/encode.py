@@ -43,6 +43,18 @@ from tailrace.sse import encode as frame
 
 _LAST = frozenset({MessageEnd, Error})
 
+_HEADS: dict[str, bytes] = {
+    kind: frame(b"", event=kind).removesuffix(b"\n\n")
+    for kind in (
+        "response.output_text.delta",
+        "response.refusal.delta",
+        "response.function_call_arguments.delta",
+        "response.reasoning_summary_text.delta",
+        "response.reasoning_text.delta",
+    )
+}
+"""What stands before the data of the events that nearly all of an answer consists of."""
+
 
 class ResponsesEncoder:
     """Encodes one answer, event by event, or event by event as the provider wrote them (`verbatim`)."""
@@ -96,7 +108,9 @@ class ResponsesEncoder:
         number = self._number
         self._number += 1
         # A line end in JSON stands between its tokens, where a space says the same.
-        return [frame(_numbered(data, number).replace(b"\n", b" "), event=raw.type)]
+        data = _numbered(data, number).replace(b"\n", b" ")
+        head = _HEADS.get(raw.type)
+        return [frame(data, event=raw.type) if head is None else head + data + b"\n\n"]
 
     # ---- rules, one for each event ----------------------------------------------------------------------------
 
