@@ -115,9 +115,7 @@ def _extra(extra: dict[str, Any], body: dict[str, Any], ignored: list[str]) -> N
         elif name == "tools":
             _own_tools(value, body)
         elif name == "include":
-            if not isinstance(value, list):
-                raise fields.refuse(name, "must be an array")  # a client of another dialect wrote it unread
-            body[name] = [*body.get(name, ()), *value]
+            body[name] = [*body.get(name, ()), *_array(value, name)]
         elif name == "context_management" and not isinstance(value, list):
             ignored.append(name)  # Anthropic has an object of that name
         elif name == "tool_choice" and "tools" not in extra and not body.get("tools"):
@@ -129,6 +127,13 @@ def _extra(extra: dict[str, Any], body: dict[str, Any], ignored: list[str]) -> N
             ignored.append(name)
         else:
             raise fields.refuse(name, "cannot be asked of a responses provider")
+
+
+def _array(value: Any, name: str) -> list[Any]:
+    """Return ``value``, which a client of another dialect may have written: nobody has looked at it yet."""
+    if not isinstance(value, list):
+        raise fields.refuse(name, "must be an array")
+    return value
 
 
 def _own_tools(tools: Any, body: dict[str, Any]) -> None:
