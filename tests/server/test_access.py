@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -108,6 +109,37 @@ async def test_a_page_of_an_allowed_origin_may_call_and_read_the_streams_name(ho
         assert "tailrace-stream-id" in response.headers["access-control-expose-headers"].lower()
     async with house.http.get(house.url + "/health/live", headers={"origin": "https://evil.example.org"}) as response:
         assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 200),
+        ("http://localhost:5173", 200),
+        ("http://127.0.0.1:8484", 200),
+        ("http://[::1]:8484", 200),
+        ("https://app.example.org", 200),
+        ("https://evil.example.org", 403),
+        ("http://localhost.evil.example.org", 403),
+        ("http://localhost@evil.example.org", 403),
+        ("https://app.example.org.evil.example.org", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+async def test_without_keys_pages_of_other_sites_may_begin_nothing(origin: str | None, status: int) -> None:
+    """A form or a ``no-cors`` fetch needs no preflight: refusing to let its page read would come too late."""
+    spec = ServerSpec(port=0, shutdown_grace=0, cors_origins=("https://app.example.org",))
+    headers = {"content-type": "text/plain"} if origin is None else {"content-type": "text/plain", "origin": origin}
+    async with Simulator() as sim:
+        relay = Relay(providers(sim))
+        async with serving(relay, spec) as url, aiohttp.ClientSession() as http:
+            for path in DOORS.values():
+                request = http.post(url + path, data=json.dumps(body("ant/sim")), headers=headers)
+                async with request as response:
+                    assert response.status == status
+                    await response.read()
+        assert len(sim.requests) == (len(DOORS) if status == 200 else 0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])

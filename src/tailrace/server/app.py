@@ -58,7 +58,9 @@ def create_app(relay: Relay, spec: ServerSpec | None = None) -> Starlette:
         async with relay:
             yield
 
-    middleware = [Middleware(HostGuard, allowed=allowed_hosts(spec.host, spec.allowed_hosts))]
+    names = allowed_hosts(spec.host, spec.allowed_hosts)
+    # A page of another site cannot know a key; where none is needed, where it comes from must do.
+    middleware = [Middleware(HostGuard, allowed=names, origins=None if spec.keys else spec.cors_origins)]
     if spec.cors_origins:
         middleware.append(
             Middleware(
