@@ -212,6 +212,7 @@ def _route(name: str, table: RouteTable) -> RouteSpec:
         policy=Policy(
             on_disconnect=table.on_disconnect,
             grace=table.grace,
+            repair=table.repair,
             deadlines=Deadlines(
                 connect=deadlines.connect,
                 first_content=deadlines.first_content or None,

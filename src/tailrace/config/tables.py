@@ -136,6 +136,10 @@ class RouteTable(Table):
         description="When the last reader has gone: cancel after the grace, detach (finish), drain (finish for usage).",
     )
     grace: Seconds = Field(default=Policy().grace, description="Seconds in which a reader may come back before cancel.")
+    repair: bool = Field(
+        default=Policy().repair,
+        description="Ask once more (a second call) when a whole answer is not the document that was asked for.",
+    )
     deadlines: DeadlinesTable = DeadlinesTable()
 
 

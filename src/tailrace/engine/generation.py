@@ -21,8 +21,9 @@ from tailrace.engine.redaction import holds, redact
 from tailrace.engine.spec import Policy, ProviderSpec
 from tailrace.engine.usage import closing_usage
 from tailrace.errors import ProviderError, RemoteProtocolError
-from tailrace.events import CONTENT, Ending, Error, Fold, Message
+from tailrace.events import CONTENT, Ending, Error, Event, Fold, Message
 from tailrace.log import StreamLog
+from tailrace.structured import ToolGate
 
 SIGNALS: dict[Ending, Signal] = {
     "failed": "fail",
@@ -42,8 +43,8 @@ _log = structlog.get_logger("tailrace.generation")
 class Generation:
     """One answer on its way from a provider to its readers.
 
-    It is the `Source` that an upstream feeds. ``door`` is the dialect its clients speak. Times come from the running
-    loop's clock.
+    It is the `Source` that an upstream feeds. ``door`` is the dialect its clients speak; ``gate`` holds tool calls
+    back until they are complete and valid, where the client asked for that. Times come from the running loop's clock.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Generation:
         reply: Reply,
         policy: Policy,
         on_end: Callable[[Generation], None],
+        gate: ToolGate | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.log = log
@@ -66,6 +68,7 @@ class Generation:
         self.error: Error | None = None
         self.started = self._loop.time()
         self.first_content: float | None = None
+        self._gate = gate
         self._listen_to(provider)
         self._encoder: Encoder = door.encoder(reply)
         self._life = Lifecycle(policy)
@@ -176,17 +179,17 @@ class Generation:
 
     def _listen_to(self, provider: ProviderSpec) -> None:
         spoken = DIALECTS[provider.dialect]
-        self._verbatim = self.door is spoken and not provider.normalise
+        self._verbatim = self.door is spoken and not provider.normalise and self._gate is None
         self._decoder: Decoder = spoken.decoder(provider.quirks)
         self._secrets = provider.secrets
 
     # ---- the push ---------------------------------------------------------------------------------------------
 
     def _take(self, batch: list[Received], frames: list[bytes]) -> None:
-        fold, encoder, verbatim = self.fold, self._encoder, self._verbatim
+        fold, encoder, verbatim, gate = self.fold, self._encoder, self._verbatim, self._gate
         for received in batch:
             as_it_came = verbatim
-            for said in received.events:
+            for said in received.events if gate is None else self._gated(gate, received):
                 event = said
                 if isinstance(event, Error):
                     self._close_usage(frames)
@@ -199,6 +202,15 @@ class Generation:
                     frames += encoder.encode(event)
             if as_it_came:
                 frames += encoder.verbatim(received)
+
+    def _gated(self, gate: ToolGate, received: Received) -> list[Event]:
+        """Return what the gate lets through. What it holds back has come all the same: no timer may call it silence."""
+        passed: list[Event] = []
+        for event in received.events:
+            if isinstance(event, CONTENT):
+                self._content()
+            passed += gate.take(event)
+        return passed
 
     def _close_usage(self, frames: list[bytes]) -> None:
         """Before a provider's own error: the figures that an answer begins with are not those that it ends with."""

@@ -24,8 +24,9 @@ from tailrace.engine.routing import Resolved, Router
 from tailrace.engine.spec import Limits, ProviderSpec, RouteSpec, Target
 from tailrace.engine.upstream import Call, Upstream
 from tailrace.errors import BadRequest, NotFound, Overloaded, ProviderError, RemoteProtocolError, StatusError
-from tailrace.events import Request
+from tailrace.events import Request, Turn
 from tailrace.log import LogStore, MemoryStore, StreamInfo, StreamLog
+from tailrace.structured import ToolGate
 
 SWEEP = 5.0
 """Seconds between two looks for logs whose time is over."""
@@ -37,13 +38,16 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A client's request as a door hands it in.
 
     ``dialect`` is the door's; ``headers`` are the client's own, lower case, without credentials; ``owner`` is the
-    identity that the stream will belong to.
+    identity that the stream will belong to. ``whole_tools`` holds each tool call back until its arguments are complete
+    and valid for the tool's schema. ``more`` are turns to add to the conversation: an answer is asked for again.
     """
 
     dialect: str
     body: dict[str, Any]
     owner: str
     headers: Mapping[str, str] = {}
+    whole_tools: bool = False
+    more: tuple[Turn, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -56,11 +60,15 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A generation that has begun, the request it answers, and what of that its provider was not told."""
+    """A generation that has begun, the request it answers, and what of that its provider was not told.
+
+    ``repair`` is whether the route allows asking again when the answer is not the document that was asked for.
+    """
 
     generation: Generation
     request: Request
     ignored: tuple[str, ...]
+    repair: bool = False
 
 
 class Relay:
@@ -113,6 +121,7 @@ class Relay:
         request = door.parse(ask.body)
         resolved = self.router.resolve(request.model, ask.dialect)
         plans = self._plans(resolved, door, request, ask)
+        gate = ToolGate({tool.name: tool.schema for tool in request.tools}) if ask.whole_tools else None
         info = StreamInfo(
             id=self._new_id(),
             owner=ask.owner,
@@ -136,10 +145,11 @@ class Relay:
             if request.background
             else resolved.policy,
             on_end=self._on_end,
+            gate=gate,
         )
         self._live[info.id] = generation
         generation.task = asyncio.create_task(self._carry(generation, plans), name=f"generation {info.id[:8]}")
-        return Opened(generation, request, plans[0].ignored)
+        return Opened(generation, request, plans[0].ignored, resolved.policy.repair)
 
     def generation(self, stream_id: str) -> Generation | None:
         """Return the generation of that id while this process knows it."""
@@ -200,10 +210,12 @@ class Relay:
     def _plan(self, target: Target, door: Dialect, request: Request, ask: Ask, connect: float) -> Plan:
         spec = self.router.providers[target.provider]
         dialect = DIALECTS[spec.dialect]
-        if dialect is door:
+        if dialect is door and not ask.more:
             body, ignored = Translation(dialect.forward(ask.body, target.model))
         else:
-            body, ignored = dialect.build(msgspec.structs.replace(request, model=target.model, stream=True))
+            turns = request.turns + ask.more
+            asked = msgspec.structs.replace(request, model=target.model, turns=turns, stream=True)
+            body, ignored = dialect.build(asked)
         body = dialect.adapt(body, spec.quirks)
         # A header of one dialect means nothing to another: only same-dialect calls see the client's.
         headers = ask.headers if dialect is door else {}

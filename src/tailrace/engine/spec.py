@@ -94,11 +94,13 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What a route does when its readers leave, and how long it waits for its provider.
 
-    ``grace`` is how long a reader may stay away before ``cancel`` closes the upstream.
+    ``grace`` is how long a reader may stay away before ``cancel`` closes the upstream. ``repair`` allows asking once
+    more when a whole answer is not the document that was asked for.
     """
 
     on_disconnect: OnDisconnect = "cancel"
     grace: float = 30.0
+    repair: bool = False
     deadlines: Deadlines = Deadlines()
 
 

@@ -92,6 +92,7 @@ def _routes(relay: Relay, keyring: Keyring) -> list[BaseRoute]:
         ("GET", "/ui/chat/{chat_id:path}/stream", chats.follow),
         ("POST", "/ui/chat/{chat_id:path}/stop", chats.stop),
         ("GET", "/v1/models", models.list),
+        ("GET", "/v1beta/models", models.list),
         ("GET", "/api/tags", models.tags),
         ("GET", "/api/version", models.version),
         ("GET", "/streams", streams.list),

@@ -74,6 +74,9 @@ OPEN_EARLY = "tailrace-open-early"
 """Request header, any value: answer 200 with the stream's name at once, and tell every failure in the stream. For
 clients that want to be able to stop before the first token."""
 
+WHOLE_TOOLS = "tailrace-tools"
+"""Request header: ``complete`` holds each tool call back until its arguments are complete and valid."""
+
 NOT_FORWARDED = frozenset({*CREDENTIAL_HEADERS, "cookie", "host", "content-length", "connection"})
 """Client headers that end here, whatever the dialect: credentials for us are not credentials for a provider."""
 
@@ -99,14 +102,14 @@ class Door:
             query = scope.get("query_string", b"") if self._query_key else b""
             owner = self._keyring.identify(client_headers, query)
             body = await read_json(receive, client_headers, self._relay.limits.body)
-            opened = self._relay.open(
-                Ask(
-                    dialect=self._dialect,
-                    body=self._prepare(scope, self._with_model(body)),
-                    owner=owner,
-                    headers={k: v for k, v in client_headers.items() if k not in NOT_FORWARDED},
-                )
+            ask = Ask(
+                dialect=self._dialect,
+                body=self._prepare(scope, self._with_model(body)),
+                owner=owner,
+                headers={k: v for k, v in client_headers.items() if k not in NOT_FORWARDED},
+                whole_tools=_whole_tools(client_headers.get(WHOLE_TOOLS)),
             )
+            opened = self._relay.open(ask)
         except Disconnected:
             return
         except RequestError as error:
@@ -123,10 +126,22 @@ class Door:
         elif opened.request.background:
             await answer_begun(self._relay, generation, receive, send, headers)
         else:
-            await answer_whole(generation, receive, send, headers=headers)
+            await answer_whole(
+                opened,
+                receive,
+                send,
+                headers=headers,
+                again=lambda more: self._relay.open(msgspec.structs.replace(ask, more=more)),
+            )
 
     def _with_model(self, body: dict[str, Any]) -> dict[str, Any]:
         if not self._default_model or body.get("model") is not None:
             return body
         names = self._relay.router.names()
         return {**body, "model": names[0]} if names else body
+
+
+def _whole_tools(value: str | None) -> bool:
+    if value not in {None, "complete"}:
+        raise BadRequest(f"{WHOLE_TOOLS} can only be 'complete', not {value!r}", param=WHOLE_TOOLS)
+    return value is not None

@@ -1,4 +1,4 @@
-"""What can be asked for: ``GET /v1/models``, for OpenAI's and Anthropic's SDKs; ``GET /api/tags``, for Ollama's."""
+"""What can be asked for: ``GET /v1/models``, for OpenAI's, Anthropic's and Google's SDKs; ``GET /api/tags``, for Ollama's."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ class Models:
                 "has_more": False,
                 "first_id": names[0] if names else None,
                 "last_id": names[-1] if names else None,
+                # Google's clients ask at the same path, and look for this field.
+                "models": [_generating(name) for name in names],
             },
         )
 
@@ -81,6 +83,11 @@ def _entry(name: str, spec: ProviderSpec, *, owner: str) -> dict[str, Any]:
         "owned_by": owner,
         "tailrace": {"dialect": spec.dialect, "local": spec.local, "simulated": spec.simulated},
     }
+
+
+def _generating(name: str) -> dict[str, Any]:
+    methods = ["generateContent", "streamGenerateContent"]
+    return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": methods}
 
 
 def _tag(name: str) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 
 from tailrace.dialects import DIALECTS, Dialect
-from tailrace.engine import Generation, Limits, Relay
-from tailrace.events import Error
+from tailrace.engine import Generation, Limits, Opened, Relay
+from tailrace.errors import RequestError
+from tailrace.events import Error, Turn
 from tailrace.log import StreamLog
+from tailrace.server.documents import asking_again, objection, refusal
 from tailrace.server.errors import send_error
 from tailrace.server.http import STREAM_HEADERS, Receive, Send, encode_headers, send_json, watch_disconnect
 from tailrace.server.sink import AsgiSink
@@ -58,24 +62,67 @@ async def answer_stream(
         gone.cancel()
 
 
-async def answer_whole(generation: Generation, receive: Receive, send: Send, *, headers: dict[str, str]) -> None:
-    """Answer a POST with the whole message, or with the error that kept it from being whole."""
+async def answer_whole(
+    opened: Opened,
+    receive: Receive,
+    send: Send,
+    *,
+    headers: dict[str, str],
+    again: Callable[[tuple[Turn, ...]], Opened],
+) -> None:
+    """Answer a POST with the whole message, or with the error that kept it from being whole.
+
+    ``again`` begins the answer anew with further turns, where the route allows that of an answer that was to be a
+    document and is none.
+    """
     gone = watch_disconnect(receive)
+    try:
+        generation = await _whole(opened.generation, gone)
+        reason = _objection(opened, generation)
+        if reason is not None and opened.repair:
+            # Where there can be no second attempt the first one's fault is what the client hears.
+            with contextlib.suppress(RequestError):
+                opened = again(asking_again(opened.generation.message(), reason))
+                generation = await _whole(opened.generation, gone)
+                reason = _objection(opened, generation)
+        if generation is None:
+            return
+        headers = {"tailrace-stream-id": generation.log.info.id, **headers}
+        if reason is not None:
+            await send_document_error(send, generation, reason, headers)
+        elif generation.ending != "completed":
+            await refuse(generation, send, headers)
+        else:
+            log, door = generation.log, generation.door
+            last, _ = log.read(log.tail - 1, 1)
+            body = door.whole_body(last) or door.message_body(generation.message(), generation.reply)
+            await send_json(send, 200, body, headers)
+    finally:
+        gone.cancel()
+
+
+async def _whole(generation: Generation, gone: asyncio.Task[None]) -> Generation | None:
+    """Wait for the end; return None when the client has gone before it."""
     generation.attach(gone)
     try:
         await asyncio.wait({gone, generation.over}, return_when=asyncio.FIRST_COMPLETED)
-        if gone.done() and generation.ending is None:
-            return
-        if generation.ending != "completed":
-            await refuse(generation, send, headers)
-            return
-        log, door = generation.log, generation.door
-        last, _ = log.read(log.tail - 1, 1)
-        body = door.whole_body(last) or door.message_body(generation.message(), generation.reply)
-        await send_json(send, 200, body, {"tailrace-stream-id": log.info.id, **headers})
     finally:
         generation.detach(gone)
-        gone.cancel()
+    return None if gone.done() and generation.ending is None else generation
+
+
+def _objection(opened: Opened, generation: Generation | None) -> str | None:
+    if generation is None or generation.ending != "completed":
+        return None
+    return objection(opened.request, generation.message())
+
+
+async def send_document_error(send: Send, generation: Generation, reason: str, headers: dict[str, str]) -> None:
+    """Answer 422 in the client's dialect; what came instead of the document is in ``tailrace.output``."""
+    error = refusal(generation.message(), reason)
+    body = generation.door.error_body(error)
+    body["tailrace"] = {**body.get("tailrace", {}), **error.data}
+    await send_json(send, error.http_status, body, headers)
 
 
 async def answer_resume(relay: Relay, log: StreamLog, after: int, receive: Receive, send: Send) -> None:
