@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 from fuzz.mutate import mutated
-from fuzz.properties import CHECKS, answer, read, request
-from fuzz.seeds import answers, requests
+from fuzz.properties import CHECKS, REPLY, answer, read, request
+from fuzz.seeds import answers, of, requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,8 +34,6 @@ def test_what_once_broke_something_no_longer_does(path: Path) -> None:
 
 @pytest.mark.parametrize("target", CHECKS)
 def test_the_seeds_hold(target: str) -> None:
-    from fuzz.seeds import of
-
     for seed in of(target):
         CHECKS[target](seed)
 
@@ -45,8 +43,6 @@ def test_the_seeds_hold(target: str) -> None:
 @given(said=events(), size=st.integers(1, 60))
 def test_what_a_dialect_can_say_comes_back(dialect: str, said: list[Event], size: int) -> None:
     """Any legal answer, written and read again in any split, is what it was less what the dialect has no word for."""
-    from fuzz.properties import REPLY
-
     encoder = DIALECTS[dialect].encoder(REPLY)
     stream = b"".join(frame for event in said for frame in encoder.encode(event))
     back = read(dialect, [stream[at : at + size] for at in range(0, len(stream), size)])
