@@ -281,3 +281,17 @@ def test_tools_that_the_provider_runs_go_back_to_it() -> None:
     body = built(tools=(Tool("f", SCHEMA),), extra={"tools": [search, mcp]}, tool_choice=ToolChoice("auto"))
     assert body["tools"] == [{"name": "f", "input_schema": SCHEMA}, search, mcp]
     assert built(extra={"tools": [search]}, parallel_tools=False)["tool_choice"]["disable_parallel_tool_use"]
+
+
+def test_what_another_provider_signed_is_left_out_and_listed() -> None:
+    """A conversation that began at OpenAI goes on here: the API would refuse a signature that is not its own."""
+    turns = (
+        Turn("user", (TextPart("Hi"),)),
+        Turn("assistant", (ThinkingPart("hm", "openai_responses:rs_1:abc="), TextPart("Hello"))),
+        Turn("assistant", (ThinkingPart("ha", "c2ln"),)),
+        Turn("user", (TextPart("Go on"),)),
+    )
+    body, ignored = ANTHROPIC.build(Request(model="m", turns=turns))
+    kinds = [[block["type"] for block in turn["content"]] for turn in body["messages"]]
+    assert kinds == [["text"], ["text"], ["thinking"], ["text"]]
+    assert "thinking" in ignored

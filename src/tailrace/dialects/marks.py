@@ -122,3 +122,12 @@ def count(value: Any) -> int | None:
 def _number(value: Any, low: int, high: int) -> Any:
     ok = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
     return value if ok else None
+
+
+def foreign_signature(signature: str) -> bool:
+    """Whether ``signature`` says itself that another provider made it, so that a third cannot read it.
+
+    Providers' own are base64, in which there is no colon; what this project carries across dialects has a name in
+    front, ``openai_responses:…``.
+    """
+    return ":" in signature

@@ -14,6 +14,7 @@ from typing import Any
 
 from tailrace.dialects import fields
 from tailrace.dialects.anthropic.names import NAME
+from tailrace.dialects.marks import foreign_signature
 from tailrace.events import (
     FilePart,
     ImagePart,
@@ -152,9 +153,9 @@ def build_part(part: Part, path: str, ignored: list[str]) -> dict[str, Any] | No
             return _build_image(part, path, ignored)
         case FilePart():
             return _build_file(part, path)
-        case ThinkingPart(text=text, signature=str(signature)):
+        case ThinkingPart(text=text, signature=str(signature)) if not foreign_signature(signature):
             return {"type": "thinking", "thinking": text, "signature": signature}
-        case RedactedThinkingPart(data=str(data)):
+        case RedactedThinkingPart(data=str(data)) if not foreign_signature(data):
             return {"type": "redacted_thinking", "data": data}
         case ThinkingPart() | RedactedThinkingPart():
             # The API refuses thinking that it did not sign, and leaves out that of earlier turns by itself.
