@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tests.matrix.features import (
     CALL_ID,
     DESCRIPTION,
+    FORM,
     INPUT,
     LIMIT,
     PIXEL,
@@ -54,7 +55,7 @@ def _anthropic(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
                 {"role": "user", "content": [{"type": "text", "text": QUESTION}, {"type": "image", "source": source}]}
             ]
         },
-        "schema": {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        "schema": {"output_config": {"format": {"type": "json_schema", "schema": FORM}}},
         "limit": {"max_tokens": LIMIT},
     }
     return {
@@ -90,7 +91,7 @@ def _chat(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
             ],
         },
         "image": {"messages": [system, {"role": "user", "content": [{"type": "text", "text": QUESTION}, image]}]},
-        "schema": {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}},
+        "schema": {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": FORM}}},
         "limit": {"max_completion_tokens": LIMIT},
     }
     streaming = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
@@ -114,7 +115,7 @@ def _responses(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
             ],
         },
         "image": {"input": [{"role": "user", "content": [{"type": "input_text", "text": QUESTION}, image]}]},
-        "schema": {"text": {"format": {"type": "json_schema", "name": "answer", "schema": SCHEMA}}},
+        "schema": {"text": {"format": {"type": "json_schema", "name": "answer", "schema": FORM}}},
         "limit": {"max_output_tokens": LIMIT},
     }
     return {"model": model, "instructions": SYSTEM, "input": [question], "stream": stream, **wishes[wish]}
@@ -138,7 +139,7 @@ def _gemini(_model: str, wish: Wish, _stream: bool) -> dict[str, Any]:
             "contents": [question, {"role": "model", "parts": [call]}, {"role": "user", "parts": [result]}],
         },
         "image": {"contents": [{"role": "user", "parts": [{"text": QUESTION}, image]}]},
-        "schema": {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}},
+        "schema": {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": FORM}},
         "limit": {"generationConfig": {"maxOutputTokens": LIMIT}},
     }
     return {"systemInstruction": {"parts": [{"text": SYSTEM}]}, "contents": [question], **wishes[wish]}
@@ -170,7 +171,7 @@ def _ollama(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
             ],
         },
         "image": {"messages": [system, {**question, "images": [PIXEL]}]},
-        "schema": {"format": SCHEMA},
+        "schema": {"format": FORM},
         "limit": {"options": {"num_predict": LIMIT}},
     }
     return {"model": model, "messages": [system, question], "stream": stream, **wishes[wish]}
@@ -178,7 +179,7 @@ def _ollama(model: str, wish: Wish, stream: bool) -> dict[str, Any]:
 
 # ---- front ends ---------------------------------------------------------------------------------------------------
 
-ADDED_SCHEMA = {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}}}
+ADDED_SCHEMA = {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": FORM}}}
 """Their protocols have no word for it: what an application adds by itself is some provider's word."""
 
 

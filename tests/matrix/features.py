@@ -23,6 +23,13 @@ SCHEMA = {
     "required": ["place"],
     "additionalProperties": False,
 }
+FORM = {
+    "type": "object",
+    "properties": {"title": {"type": "string"}, "rows": {"type": "array", "items": {"type": "object"}}},
+    "required": ["title", "rows"],
+    "additionalProperties": False,
+}
+"""What the simulator's documents look like: a whole answer is only given when it fits what was asked for."""
 CALL_ID = "call_7"
 INPUT = {"place": "Brest"}
 RESULT = "rain, 12 degrees"
@@ -77,7 +84,7 @@ def _thinks(request: Request) -> bool:
 
 
 def _has_schema(request: Request) -> bool:
-    return _asked(request) and request.output is not None and request.output.schema == SCHEMA
+    return _asked(request) and request.output is not None and request.output.schema == FORM
 
 
 def _has_limit(request: Request) -> bool:

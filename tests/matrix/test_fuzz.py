@@ -7,12 +7,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fuzz.mutate import mutated
-from fuzz.properties import CHECKS, REPLY, answer, read, request
-from fuzz.seeds import answers, of, requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz.mutate import mutated
+from fuzz.properties import CHECKS, REPLY, answer, read, request
+from fuzz.seeds import answers, of, requests
 from tailrace.dialects import DIALECTS
 from tailrace.events import Event, Fold
 from tests.conftest import ROOT
