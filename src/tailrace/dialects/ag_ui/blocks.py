@@ -199,6 +199,8 @@ class Blocks:
         if last is None or last[0] != what or event.get(field) not in {None, last[1]}:
             out += [*self.end_chunk(), *start(self, event)]
             last = self._chunk = (what, event[field])
+            if self._open[last] is _NOT_OURS:
+                return out
         if event.get("delta") is not None:
             out += grow(self, {**event, field: last[1]})
         return out

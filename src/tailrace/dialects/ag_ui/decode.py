@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tailrace.dialects.ag_ui.blocks import Blocks, marks_of
-from tailrace.dialects.ag_ui.names import CANCELLED, NAME
+from tailrace.dialects.ag_ui.names import CANCELLED, NAME, RETRYABLE
 from tailrace.dialects.ag_ui.usage import read_usage
 from tailrace.dialects.base import Quirks, Received
 from tailrace.dialects.flat_errors import KINDS, error_from
@@ -133,7 +133,8 @@ class AgUiDecoder:
         if word in {CANCELLED, "abort"}:  # the client's own word for a run that it has aborted
             error = Error("cancelled", said, "cancelled")
         else:
-            error = Error(KINDS.get(word or "", "upstream"), said, retryable=True, code=word)
+            kind = KINDS.get(word or "", "upstream")
+            error = Error(kind, said, retryable=kind in RETRYABLE, code=word)
         marks = marks_of(event)
         report = read_usage(event, marks) if self._started else None
         return [*([] if report is None else [report]), _told(marks, error)]

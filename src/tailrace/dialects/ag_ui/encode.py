@@ -13,7 +13,7 @@ as the protocol's own ``cancelled``, everything else as ``RUN_ERROR``, and so do
 run may only finish without one. A call whose arguments are not whole gets a result at once, which says so: front ends
 run the calls that have none.
 
-Left out: further choices and pings.
+Left out: further choices, log-probabilities and pings.
 """
 
 from __future__ import annotations
@@ -62,23 +62,9 @@ class AgUiEncoder:
     """Encodes one answer for one client."""
 
     __slots__ = (
-        "_calls",
-        "_ended",
-        "_finish",
-        "_label",
-        "_message",
-        "_messages",
-        "_model",
-        "_pending",
-        "_reply",
-        "_run",
-        "_started",
-        "_text",
-        "_texts",
-        "_thoughts",
-        "_usage",
-        "_verbatim",
-    )
+        "_calls", "_ended", "_finish", "_label", "_message", "_messages", "_model", "_pending", "_reply", "_run",
+        "_server", "_started", "_text", "_texts", "_thoughts", "_usage", "_verbatim",
+    )  # fmt: skip
 
     def __init__(self, reply: Reply) -> None:
         echo = reply.echo
@@ -95,6 +81,7 @@ class AgUiEncoder:
         self._finish: Finish | None = None
         self._usage = Usage()
         self._label: UsageLabel | None = None
+        self._server: str | None = None
         self._started = False
         self._verbatim = False
         self._ended = False
@@ -177,8 +164,8 @@ class AgUiEncoder:
             "tool_call": self._call_start,
             "server_tool_call": self._call_start,
             "server_tool_result": self._result,
-        }.get(event.kind, self._raw)(event)
-        return [*self._close_text(), *opened] if opened else []
+        }.get(event.kind)
+        return self._raw(event) if opened is None else [*self._close_text(), *opened(event)]
 
     def _open_text(self, message: str) -> list[bytes]:
         if self._text == message:
@@ -211,18 +198,23 @@ class AgUiEncoder:
         # Clients answer a call by its id, so one whose provider gave none gets one.
         call = self._calls[event.index] = OpenCall(event.id or f"call_{self._reply.id}_{event.index}", server=server)
         dialect = None if event.data is None else event.dialect
+        self._server = call.name if server else self._server
         marks = marked(server=server or None, data=event.data, dialect=dialect)
         named = {"toolCallId": call.name, "toolCallName": event.name or "", "parentMessageId": self._message}
         return [write("TOOL_CALL_START", **named, **marks)]
 
     def _result(self, event: BlockStart) -> list[bytes]:
         marks = marked(server=True, data=event.data, dialect=event.dialect)
-        if event.id is None:
+        # A result without an id belongs to the call before it (Gemini).
+        call = event.id or self._server
+        if call is None:
             return self._raw(event)
         # What the model says next comes after the result, in the history too.
         self._messages += 1
         self._message = f"{self._reply.id}-m{self._messages}"
-        return [tool_result(f"{self._reply.id}-{event.index}", event.id, to_json(event.data).decode(), marks)]
+        if event.dialect == NAME:
+            return [data_event(event.data)]
+        return [tool_result(f"{self._reply.id}-{event.index}", call, to_json(event.data).decode(), marks)]
 
     def _raw(self, event: BlockStart) -> list[bytes]:
         return [] if event.data is None else [raw(event.data, event.dialect)]
@@ -281,7 +273,10 @@ class AgUiEncoder:
         return frames
 
     def _opaque(self, event: Opaque) -> list[bytes]:
-        return [*self._begin(), data_event(event.data) if event.dialect == NAME else raw(event.data, event.dialect)]
+        if event.dialect != NAME:
+            return [*self._begin(), raw(event.data, event.dialect)]
+        # How an interrupted run finished stands beside its answer: a run finishes once, and that is written at the end.
+        return [] if event.name == "RUN_FINISHED" else [*self._begin(), data_event(event.data)]
 
     _RULES: ClassVar[dict[type[Event], Callable[[AgUiEncoder, Any], list[bytes]]]] = {
         MessageStart: _start,

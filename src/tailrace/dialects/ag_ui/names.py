@@ -5,6 +5,8 @@ Source: the schemas of npm ``@ag-ui/core`` 1.0.0 and what the verifier of ``@ag-
 
 from __future__ import annotations
 
+from tailrace.events import ErrorKind
+
 NAME = "ag_ui"
 """The dialect's name: in the configuration, and on data that only it can write."""
 
@@ -27,3 +29,6 @@ the other thing that stands there, is never an object."""
 
 BROKEN_INPUT = "the model's arguments for this tool are not whole JSON; it was not run"
 """What is told of a call that nobody may run: the model was cut off in it, or made a mistake."""
+
+RETRYABLE: frozenset[ErrorKind] = frozenset({"rate_limit", "overloaded", "timeout", "unreachable", "upstream"})
+"""Kinds of an agent's error after which the same run may work, where it does not say so itself."""

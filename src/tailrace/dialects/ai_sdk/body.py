@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tailrace.dialects.ai_sdk.files import write_file
 from tailrace.dialects.ai_sdk.metadata import write_finish, write_usage
 from tailrace.dialects.ai_sdk.names import BROKEN_INPUT, MARKS, NAME
 from tailrace.dialects.ai_sdk.sources import write_source
@@ -64,8 +65,8 @@ def _parts(block: Block, spare_id: str) -> list[_Part]:
             return [{"type": "reasoning", "text": "", "state": "done", **marks}]
         case ToolCall():
             return [_call(block, spare_id)]
-        case OtherBlock(kind="media", dialect=dialect, data=data) if dialect == NAME:
-            return [data]
+        case OtherBlock(kind="media", dialect=dialect, data=data) if (file := write_file(data, dialect)) is not None:
+            return [file]
         case _:
             return []
 
@@ -84,7 +85,11 @@ def _call(call: ToolCall, spare_id: str) -> _Part:
 
 def _answer(parts: list[_Part], result: OtherBlock) -> None:
     """Write ``result`` into the part of its call, if that is there."""
-    call = next((part for part in parts if part.get("toolCallId") == result.id), None)
+    calls = [part for part in parts if part.get("toolCallId") == result.id]
+    if result.id is None:
+        # It belongs to the call before it (Gemini).
+        calls = [part for part in parts if part.get("providerExecuted") is True][-1:]
+    call = next(iter(calls), None)
     if call is not None:
         ours = result.dialect == NAME and isinstance(result.data, dict)
         call |= {"state": "output-available", "output": result.data.get("output") if ours else result.data}

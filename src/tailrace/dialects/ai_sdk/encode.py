@@ -12,8 +12,8 @@ a whole tool call it may send the next request by itself. What is said: usage, a
 ending, and then ``error``; or, where somebody stopped the answer, ``abort`` and a finish that is ``interrupted``,
 which is no error to the person who did it, and keeps the client from going on by itself. No ``[DONE]`` follows.
 
-Left out, as this dialect has no word for them: further choices, and what another dialect alone can write, media and
-unknown events among it.
+Left out, as this dialect has no word for them: further choices, log-probabilities, and what another dialect alone can
+write.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from tailrace.dialects.ai_sdk.files import write_file
 from tailrace.dialects.ai_sdk.metadata import write_finish, write_usage
 from tailrace.dialects.ai_sdk.names import BROKEN_INPUT, ENDING_PART, INTERRUPTED, MARKS, NAME, STOP_WORDS
 from tailrace.dialects.ai_sdk.sources import write_source
@@ -81,12 +82,13 @@ class _Call:
 class AiSdkEncoder:
     """Encodes one answer for one client."""
 
-    __slots__ = ("_called", "_ended", "_finish", "_label", "_open", "_reply", "_sources", "_usage")
+    __slots__ = ("_called", "_ended", "_finish", "_label", "_open", "_reply", "_server", "_sources", "_usage")
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
         self._open: dict[int, _Text | _Call] = {}  # by the events' index; a block that is left out is not here
         self._called: set[str] = set()
+        self._server: str | None = None
         self._sources = 0
         self._finish: Finish | None = None
         self._usage = Usage()
@@ -134,7 +136,8 @@ class AiSdkEncoder:
             part = self._open[event.index] = _Text("reasoning", str(event.index))
             marks = _marks(redacted=event.data, dialect=event.dialect)
             return [_chunk("reasoning-start", id=part.name, **marks)]
-        return [data_event(event.data)] if kind == "media" and event.dialect == NAME else []
+        file = write_file(event.data, event.dialect) if kind == "media" else None
+        return [] if file is None else [data_event(file)]
 
     def _call_start(self, event: BlockStart) -> list[bytes]:
         call: dict[str, Any] = {
@@ -144,6 +147,7 @@ class AiSdkEncoder:
         }
         if event.kind == "server_tool_call":
             call["providerExecuted"] = True
+            self._server = call["toolCallId"]
         self._called.add(call["toolCallId"])
         marks = {} if event.data is None else {"data": event.data, "dialect": event.dialect}
         self._open[event.index] = _Call(call, marks)
@@ -152,11 +156,12 @@ class AiSdkEncoder:
     def _result(self, event: BlockStart) -> list[bytes]:
         if event.dialect == NAME:
             return [data_event(event.data)]
-        if event.id not in self._called:
-            # The client fails on a result whose call it has not seen.
+        # A result without an id belongs to the call before it (Gemini). One without a call would end the client's chat.
+        call = event.id or self._server
+        if call not in self._called:
             return []
         marks = _marks(dialect=event.dialect)
-        return [_chunk("tool-output-available", toolCallId=event.id, output=event.data, providerExecuted=True, **marks)]
+        return [_chunk("tool-output-available", toolCallId=call, output=event.data, providerExecuted=True, **marks)]
 
     def _text(self, event: TextDelta | ThinkingDelta) -> list[bytes]:
         part = self._open.get(event.index)
