@@ -296,7 +296,7 @@ async def test_tools_results_and_settings_reach_the_provider(house: House) -> No
     options = {"num_predict": 50, "temperature": 0, "stop": ["END"], "num_ctx": 4096}
     async with ollama.AsyncClient(host=house.url, verify=False) as client:
         answer = await client.chat(
-            "ant/sim", messages, tools=[tool], format=schema, think="low", options=options, keep_alive="5m"
+            "ant/sim-json", messages, tools=[tool], format=schema, think="low", options=options, keep_alive="5m"
         )
     assert answer.message.content
     asked = json.loads(house.sim.requests[-1].body)
