@@ -17,7 +17,9 @@ from tailrace.events import (
     Part,
     Reasoning,
     TextPart,
+    ThinkingPart,
     Tool,
+    ToolCallPart,
     ToolChoice,
     ToolResultPart,
     Turn,
@@ -258,3 +260,30 @@ def test_a_signature_of_googles_own_goes_back_as_it_came() -> None:
     assert seal(SIGNATURE) == SIGNATURE
     # A word that their page on signatures names; it is base64, if by chance.
     assert unseal("context_engineering_is_the_way_to_go!") == "context_engineering_is_the_way_to_go!"
+
+
+def test_a_streamed_answer_comes_back_in_pieces_and_is_put_together() -> None:
+    pieces: list[dict[str, Any]] = [
+        {"text": "Moon ", "thought": True},
+        {"text": "first.", "thought": True},
+        {"text": "", "thought": True, "thoughtSignature": SIGNATURE},
+        {"text": "Then wind.", "thought": True},
+        {"text": "Neap "},
+        {"text": "tide."},
+        {"functionCall": {"name": "f", "id": "c"}},
+        {"text": "So "},
+        {"text": "it is."},
+    ]
+    question = {"role": "user", "parts": [{"text": "a"}, {"text": "b"}]}
+    said = (
+        ThinkingPart("Moon first.", SIGNATURE),
+        ThinkingPart("Then wind."),
+        TextPart("Neap tide."),
+        ToolCallPart("c", "f", {}),
+        TextPart("So it is."),
+    )
+    together = [question, {"role": "model", "parts": pieces}, question]
+    apart = [question, *({"role": "model", "parts": [piece]} for piece in pieces), question]
+    for contents in (together, apart):
+        asking = Turn("user", (TextPart("a"), TextPart("b")))
+        assert asked(contents=contents).turns == (asking, Turn("assistant", said), asking)

@@ -1,4 +1,7 @@
-"""What can be asked for: ``GET /v1/models``, for OpenAI's, Anthropic's and Google's SDKs; ``GET /api/tags``, for Ollama's."""
+"""What can be asked for.
+
+``GET /v1/models`` is for OpenAI's, Anthropic's and Google's SDKs, ``GET /api/tags`` for Ollama's.
+"""
 
 from __future__ import annotations
 

@@ -107,6 +107,24 @@ def read_part(value: Any, path: str, reading: Reading) -> Part | None:
             return _read_file(value, cased_field(part, kind, path) or {}, fields.at(path, kind))
 
 
+def joined(parts: list[Part]) -> tuple[Part, ...]:
+    """Return a model's ``parts`` with the pieces of its texts and thoughts put together.
+
+    A chat's history has one part for each chunk of a streamed answer. A signature ends the thought that it stands on;
+    it may come alone, behind the words that it signs.
+    """
+    found: list[Part] = []
+    for part in parts:
+        last = found[-1] if found else None
+        if isinstance(part, TextPart) and isinstance(last, TextPart):
+            found[-1] = TextPart(last.text + part.text)
+        elif isinstance(part, ThinkingPart) and isinstance(last, ThinkingPart) and last.signature is None:
+            found[-1] = ThinkingPart(last.text + part.text, part.signature)
+        else:
+            found.append(part)
+    return tuple(found)
+
+
 def _read_text(part: dict[str, Any], signature: str | None, path: str, reading: Reading) -> Part | None:
     text = fields.text(part, "text", path) or ""
     if fields.flag(part, "thought", path):

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from tailrace.dialects import fields
 from tailrace.dialects.gemini.casing import cased, cased_field, cased_list
-from tailrace.dialects.gemini.parts import Calls, Reading, read_part
+from tailrace.dialects.gemini.parts import Calls, Reading, joined, read_part
 from tailrace.dialects.gemini.schema import json_schema
 from tailrace.events import OutputSchema, Reasoning, Request, TextPart, Tool, ToolChoice, Turn
 
@@ -119,6 +119,7 @@ def _choices(config: dict[str, Any]) -> int:
 
 
 def _turns(body: dict[str, Any], extra: dict[str, Any]) -> tuple[Turn, ...]:
+    """Return the turns. What a model said in a stream comes back as it came, chunk by chunk, and is put together."""
     contents = cased_list(body, "contents")
     if not contents:
         raise fields.refuse("contents", "is required, with at least one content")
@@ -134,7 +135,10 @@ def _turns(body: dict[str, Any], extra: dict[str, Any]) -> tuple[Turn, ...]:
             read_part(part, f"{path}.parts.{j}", reading)
             for j, part in enumerate(fields.array(content, "parts", path) or ())
         ]
-        turns.append(Turn(role, tuple(part for part in read if part is not None)))
+        parts = [part for part in read if part is not None]
+        if role == "assistant" and turns and turns[-1].role == "assistant":
+            parts = [*turns.pop().parts, *parts]
+        turns.append(Turn(role, joined(parts) if role == "assistant" else tuple(parts)))
     return tuple(turns)
 
 
