@@ -10,7 +10,7 @@ from typing import Any
 
 from tailrace.dialects import fields
 from tailrace.dialects.base import Translation
-from tailrace.dialects.bedrock.names import EFFORTS
+from tailrace.dialects.bedrock.names import EFFORTS, PATHS, STOP_SEQUENCE
 from tailrace.dialects.bedrock.parts import Names, build_part
 from tailrace.dialects.bedrock.wire import to_json
 from tailrace.events import OutputSchema, Reasoning, Request, Tool, ToolCallPart, ToolResultPart, Turn
@@ -70,7 +70,7 @@ def build(request: Request) -> Translation:
         body["inferenceConfig"] = known
     if request.stop:
         # Which one was met is among what the service only says when asked.
-        body["additionalModelResponseFieldPaths"] = ["/stop_sequence"]
+        body[PATHS] = list(STOP_SEQUENCE)
     _tools(request, body)
     if request.reasoning is not None:
         _reasoning(request.reasoning, request.model, body, ignored)

@@ -16,7 +16,7 @@ from tailrace.dialects.base import Received, Reply
 from tailrace.dialects.bedrock.converse import SERVER_CALL, write_redacted
 from tailrace.dialects.bedrock.failures import error_body
 from tailrace.dialects.bedrock.frames import encode_frame
-from tailrace.dialects.bedrock.names import EXCEPTION_WORDS, EXCEPTIONS, NAME, stop_word
+from tailrace.dialects.bedrock.names import EXCEPTION_WORDS, NAME, STREAMED, stop_word
 from tailrace.dialects.bedrock.wire import to_json, write_usage
 from tailrace.events import (
     BlockDelta,
@@ -163,7 +163,7 @@ class BedrockEncoder:
 
     def _error(self, event: Error) -> list[bytes]:
         self._ended = True
-        name = event.code if event.code in EXCEPTIONS else EXCEPTION_WORDS.get(event.kind, "internalServerException")
+        name = event.code if event.code in STREAMED else EXCEPTION_WORDS.get(event.kind, "internalServerException")
         figures, body = {} if self._label is None else self._figures(), error_body(event)
         said = {**figures, **body, "tailrace": {**figures.get("tailrace", {}), **body["tailrace"]}}
         return [_frame("exception", ":exception-type", str(name), said)]

@@ -46,14 +46,32 @@ EXCEPTIONS: dict[str, ErrorKind] = {
 """``:exception-type`` → kind."""
 
 EXCEPTION_WORDS: dict[ErrorKind, str] = {
-    **{kind: word for word, kind in reversed(EXCEPTIONS.items())},
+    "rate_limit": "throttlingException",
     "overloaded": "serviceUnavailableException",
-    "upstream": "internalServerException",
+    "invalid_request": "validationException",
+    "authentication": "validationException",
+    "billing": "validationException",
+    "permission": "validationException",
+    "not_found": "validationException",
+    "conflict": "validationException",
+    "too_large": "validationException",
 }
-"""Kind → ``:exception-type``; every other kind is an ``internalServerException``."""
+"""Kind → ``:exception-type``; every other kind is an ``internalServerException``.
+
+Of the service's exceptions only those that it sends in a stream: AWS's clients lose the words of any other.
+"""
+
+STREAMED = frozenset({*EXCEPTION_WORDS.values(), "internalServerException", "modelStreamErrorException"})
+"""The exceptions that the service sends in a stream."""
 
 EFFORTS = {"minimal": "low"}
 """Words for an effort that this dialect calls otherwise: it knows low, medium, high, xhigh and max."""
+
+PATHS = "additionalModelResponseFieldPaths"
+"""Field of a request that names what else the service shall say of the model's answer."""
+
+STOP_SEQUENCE = ["/stop_sequence"]
+"""The stop sequence that was met, as `PATHS` names it: JSON pointers."""
 
 
 def stop_word(finish: Finish) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from tailrace.dialects import fields
+from tailrace.dialects.bedrock.names import PATHS, STOP_SEQUENCE
 from tailrace.dialects.bedrock.parts import read_part
 from tailrace.dialects.bedrock.wire import JSON_ERRORS, decode_any
 from tailrace.errors import BadRequest
@@ -47,6 +48,9 @@ def parse(body: dict[str, Any]) -> Request:
     """
     body = fields.an_object(body, "body")
     extra = {name: value for name, value in body.items() if name not in _READ and value is not None}
+    if extra.get(PATHS) == STOP_SEQUENCE:
+        # Which stop sequence was met is asked for anyway.
+        del extra[PATHS]
     inference = fields.mapping(body, "inferenceConfig") or {}
     for name in inference.keys() - {"maxTokens", "temperature", "topP", "stopSequences"}:
         extra[f"inferenceConfig.{name}"] = inference[name]
