@@ -132,7 +132,7 @@ def asked_body(block: dict[str, Any]) -> dict[str, Any]:
 )
 def test_the_limit_where_the_client_gave_none(reasoning: Reasoning | None, limit: int) -> None:
     assert built(reasoning=reasoning)["max_tokens"] == limit
-    assert built(reasoning=reasoning, max_tokens=0)["max_tokens"] == 0
+    assert left_out(reasoning=reasoning, max_tokens=0)[0]["max_tokens"] == 0
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,24 @@ def test_how_much_to_think(reasoning: Reasoning, thinking: dict[str, Any] | None
     body = built(reasoning=reasoning)
     assert body.get("thinking") == thinking
     assert body.get("output_config") == (None if effort is None else {"effort": effort})
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit", "written"),
+    [
+        (1024, 1025, 1024),
+        (3000, 3001, 3000),
+        (3000, 3000, 2999),
+        (24576, 20000, 19999),
+        (1023, None, 1024),
+        (512, 4000, 1024),
+        (3000, 1024, 1024),
+    ],
+)
+def test_a_budget_is_within_the_bounds_that_the_api_has(budget: int, limit: int | None, written: int) -> None:
+    body, ignored = left_out(reasoning=Reasoning(budget=budget), max_tokens=limit)
+    assert body["thinking"]["budget_tokens"] == written
+    assert ignored == (() if written == budget else ("reasoning.budget",))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ THINKING_ROOM = 16_384
 """The same for a model that thinks as much as it sees fit: thinking counts against the limit, and every model that
 takes ``adaptive`` or an effort can write 32,000 tokens."""
 
+LEAST_BUDGET = 1_024
+"""Least tokens of a thinking budget; ``max_tokens`` must be above it (Anthropic's SDK, ``ThinkingConfigEnabled``)."""
+
 OWN = frozenset(
     {
         "container", "context_management", "diagnostics", "fallbacks", "inference_geo", "mcp_servers", "speed",
@@ -79,7 +82,7 @@ def build(request: Request) -> Translation:
     body.update((name, value) for name, value in plain.items() if value is not None)
     ignored += [name for name in SAMPLING if getattr(request, name)]
     if request.reasoning is not None:
-        _reasoning(request.reasoning, body)
+        _reasoning(request.reasoning, body, ignored)
     if request.output is not None:
         _output(request.output, body, ignored)
     _extra(request.extra, body, ignored)
@@ -182,13 +185,20 @@ def _tool_choice(request: Request, body: dict[str, Any]) -> None:
         body["tool_choice"] = written
 
 
-def _reasoning(reasoning: Reasoning, body: dict[str, Any]) -> None:
-    """Write how much to think. An effort alone leaves it to the model whether it thinks, as the client left it."""
+def _reasoning(reasoning: Reasoning, body: dict[str, Any], ignored: list[str]) -> None:
+    """Write how much to think. An effort alone leaves it to the model whether it thinks, as the client left it.
+
+    Gemini takes any budget, a larger one than the answer's limit too; here it is brought into its bounds. Under a limit
+    that leaves no room for the least one the API refuses, which names both numbers.
+    """
     effort = reasoning.effort
     if not reasoning.enabled or effort == "none":
         body["thinking"] = {"type": "disabled"}
     elif reasoning.budget is not None:
-        body["thinking"] = {"type": "enabled", "budget_tokens": reasoning.budget}
+        budget = max(LEAST_BUDGET, min(reasoning.budget, body["max_tokens"] - 1))
+        if budget != reasoning.budget:
+            ignored.append("reasoning.budget")
+        body["thinking"] = {"type": "enabled", "budget_tokens": budget}
     elif reasoning.adaptive or effort is None or reasoning.show is not None:
         body["thinking"] = {"type": "adaptive"}
     if reasoning.show is not None and "thinking" in body and body["thinking"]["type"] != "disabled":
