@@ -24,7 +24,7 @@ from tailrace.simulator import SHAPES, Simulator, bytes_of, in_thread, parse
 from tests.client.colours import connect
 
 pytestmark = pytest.mark.anyio
-BASES = {"anthropic": "", "openai_chat": "/v1"}
+BASES = {"anthropic": "", "openai_chat": "/v1", "gemini": ""}
 PATIENT = Timeout(first_content=0.3, idle=0.3)
 
 

@@ -130,6 +130,8 @@ async def test_the_models_are_listed() -> None:
         status, models = await get(simulator, "/v1/models")
         assert status == 200
         assert [model["id"] for model in models["data"]] == model_names()
+        status, models = await get(simulator, "/v1beta/models")
+        assert [model["name"] for model in models["models"]] == [f"models/{name}" for name in model_names()]
 
 
 async def test_a_page_of_another_origin_may_ask_but_not_look_behind() -> None:

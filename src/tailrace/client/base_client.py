@@ -128,7 +128,7 @@ class BaseClient(ABC, Generic[Http]):
 
     def _models_steps(self) -> Steps[list[Model]]:
         found = yield from call(self._endpoint, self._retry, "GET", self._endpoint.models_path)
-        return [Model(str(entry["id"]), entry) for entry in _entries(found)]
+        return _models(found)
 
     def _streams_steps(self) -> Steps[list[dict[str, Any]]]:
         self._need_relay()
@@ -148,6 +148,15 @@ class BaseClient(ABC, Generic[Http]):
             return msgspec.convert(said["message"], Message)
         except msgspec.ValidationError as error:
             raise RemoteProtocolError(f"{self._endpoint.name}: not a message: {error}") from error
+
+
+def _models(found: Any) -> list[Model]:
+    listed = found.get("models") if isinstance(found, dict) and "data" not in found else None
+    if not isinstance(listed, list):
+        return [Model(str(entry["id"]), entry) for entry in _entries(found)]
+    # Google's form. Its names are paths.
+    named = [entry for entry in listed if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+    return [Model(entry["name"].removeprefix("models/"), entry) for entry in named]
 
 
 def _entries(found: Any) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ RELAY_DIALECT = "anthropic"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 # Where each dialect lists its models, below the base URL as the provider's own SDK takes it.
-_MODELS = {"anthropic": "/v1/models", "openai_chat": "/models"}
+_MODELS = {"anthropic": "/v1/models", "openai_chat": "/models", "gemini": "/v1beta/models"}
 
 
 class Endpoint:

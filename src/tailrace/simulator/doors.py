@@ -108,8 +108,10 @@ def json_answer(status: int, value: Any) -> Iterator[Action]:
     yield Close("end")
 
 
-def models() -> dict[str, Any]:
-    """Return the list of models, with the fields that the clients of every dialect here look for."""
+def models(path: str) -> dict[str, Any]:
+    """Return the list of models at ``path``: Google's, or one with the fields that all other clients look for."""
+    if path.endswith("/v1beta/models"):
+        return {"models": [{"name": f"models/{name}", "displayName": f"Simulated ({name})"} for name in model_names()]}
     data = [
         {
             "id": name,

@@ -216,7 +216,7 @@ class Simulator:
     def _answer(self, request: HttpRequest) -> tuple[Iterator[Action], Record | None]:
         if request.method == "GET":
             if request.path.endswith("/models"):
-                return for_pages(json_answer(200, models())), None
+                return for_pages(json_answer(200, models(request.path))), None
             for end, page in _PAGES.items():
                 if request.path.endswith(end):
                     return json_answer(200, page(self)), None
