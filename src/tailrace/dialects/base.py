@@ -11,8 +11,8 @@ D2. A decoder yields only legal orders (`tailrace.events.Order`) or raises `Remo
     stand before the fault in the same read, they are returned and the next call, ``feed(b"")`` too, raises.
 D3. ``Decoder.ended`` is True exactly when the dialect's terminal marker has been seen. At the end of input ``close``
     may still yield events (dialects that end by closing); when ``ended`` is False after it, the answer is truncated.
-D4. ``Encoder.encode`` returns whole wire events: LF line ends, one ``data:`` line, closed by a blank line, without
-    an ``id:`` line (the log adds it, `tailrace.log`).
+D4. ``Encoder.encode`` returns whole wire events. Server-sent ones have LF line ends, one ``data:`` line, are closed by
+    a blank line, and come without an ``id:`` line (the log adds it, `tailrace.log`); others are one line, or one frame.
 D5. An `Error` event closes in the target what is still open, then says the error in the dialect's own form; it never
     looks like a clean end. A tool call stays open where closing it would say that it is whole: clients would run it.
 D6. What a target cannot say is written nowhere silently: requests list it (`Translation.ignored`) or are refused;

@@ -26,9 +26,9 @@ OWN = frozenset(
 IGNORABLE = frozenset(
     {
         "cache_control", "client_metadata", "context_management", "diagnostics", "fallbacks", "include",
-        "inference_geo", "keep_alive", "max_tool_calls", "metadata", "prediction", "prompt_cache_key",
-        "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "service_tier", "shift", "speed",
-        "store", "thinking", "truncate", "truncation", "user_profile_id", "verbosity",
+        "inference_geo", "keep_alive", "labels", "max_tool_calls", "metadata", "prediction", "prompt_cache_key",
+        "prompt_cache_options", "prompt_cache_retention", "safetySettings", "safety_identifier", "service_tier",
+        "shift", "speed", "store", "thinking", "truncate", "truncation", "user_profile_id", "verbosity",
     }
 )  # fmt: skip
 """Fields of other dialects without which the answer is still an answer to the same question, in the same form: hints
