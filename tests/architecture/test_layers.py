@@ -21,7 +21,7 @@ INWARD: dict[str, set[str]] = {
     "structured": {"partial_json", "events", "errors"},
     "engine": {"log", "ledger", "dialects", "structured", "partial_json", "events", "sse", "errors"},
     "config": {"engine", "server", "dialects", "events", "errors"},
-    "server": {"engine", "ledger", "log", "dialects", "structured", "events", "sse", "errors"},
+    "server": {"engine", "ledger", "log", "dialects", "structured", "partial_json", "events", "sse", "errors"},
     "client": {"sse", "events", "partial_json", "structured", "dialects", "errors"},
     "doctor": {"sse", "errors"},
     "simulator": {"dialects", "events", "sse", "errors"},

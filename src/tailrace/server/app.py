@@ -97,6 +97,7 @@ def _routes(relay: Relay, keyring: Keyring) -> list[BaseRoute]:
         ("GET", "/api/version", models.version),
         ("GET", "/streams", streams.list),
         ("GET", "/streams/{stream_id}", streams.follow),
+        ("GET", "/streams/{stream_id}/fields", streams.fields),
         ("POST", "/streams/{stream_id}/stop", streams.stop),
         ("GET", "/streams/{stream_id}/message", streams.message),
         ("GET", "/health/live", _live),

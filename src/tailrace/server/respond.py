@@ -8,13 +8,15 @@ from collections.abc import Callable
 
 from tailrace.dialects import DIALECTS, Dialect
 from tailrace.engine import Generation, Limits, Opened, Relay
-from tailrace.errors import RequestError
+from tailrace.errors import BadRequest, RequestError
 from tailrace.events import Error, Turn
 from tailrace.log import StreamLog
 from tailrace.server.documents import asking_again, objection, refusal
 from tailrace.server.errors import send_error
+from tailrace.server.fields import FieldsView
 from tailrace.server.http import STREAM_HEADERS, Receive, Send, encode_headers, send_json, watch_disconnect
 from tailrace.server.sink import AsgiSink
+from tailrace.sse import comment
 
 RETRY = b"retry: 1000\n"
 """Asks an EventSource to wait a second before it reconnects; a line inside the first event, which every client
@@ -143,7 +145,37 @@ async def answer_resume(relay: Relay, log: StreamLog, after: int, receive: Recei
         gone.cancel()
 
 
-def _sink(log: StreamLog, generation: Generation | None, send: Send, limits: Limits, *, after: int) -> AsgiSink:
+async def answer_fields(relay: Relay, log: StreamLog, after: int, receive: Receive, send: Send) -> None:
+    """Answer a GET by the paths of the stream's JSON as they grow, after event ``after`` of that stream of its own."""
+    limits = relay.limits
+    fields = FieldsView(log, max_bytes=limits.log_bytes, max_frames=limits.log_frames)
+    view = fields.view
+    headers = {"content-type": "text/event-stream", **dict(STREAM_HEADERS), "tailrace-stream-id": log.info.id}
+    gone = watch_disconnect(receive)
+    try:
+        if after > view.tail:
+            raise BadRequest(f"the cursor {after} is ahead of the stream", code="cursor_ahead", param="after")
+        if view.ending is not None and after >= view.tail:
+            await send({"type": "http.response.start", "status": 204, "headers": encode_headers(headers)})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        generation = relay.generation(log.info.id) if log.ending is None else None
+        sink = _sink(view, generation, send, limits, after=after, heartbeat=comment("hb"))
+        await _follow(sink, gone, send, headers, first=RETRY)
+    finally:
+        fields.close()
+        gone.cancel()
+
+
+def _sink(
+    log: StreamLog,
+    generation: Generation | None,
+    send: Send,
+    limits: Limits,
+    *,
+    after: int,
+    heartbeat: bytes | None = None,
+) -> AsgiSink:
     return AsgiSink(
         log,
         send,
@@ -152,7 +184,7 @@ def _sink(log: StreamLog, generation: Generation | None, send: Send, limits: Lim
         high_water=limits.high_water,
         low_water=limits.low_water,
         stall=limits.reader_stall,
-        heartbeat=DIALECTS[log.info.dialect].heartbeat,
+        heartbeat=DIALECTS[log.info.dialect].heartbeat if heartbeat is None else heartbeat,
         interval=limits.heartbeat,
     )
 

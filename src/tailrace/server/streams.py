@@ -12,7 +12,7 @@ from tailrace.log import StreamLog, parse_cursor
 from tailrace.server.auth import Keyring
 from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Receive, Scope, Send, headers_of, send_json
-from tailrace.server.respond import answer_resume
+from tailrace.server.respond import answer_fields, answer_resume
 
 MAX_LISTED = 100
 """Most streams in one list; a caller with more live streams than this has other tools."""
@@ -33,6 +33,15 @@ class Streams:
             if after > log.tail:
                 raise BadRequest(f"the cursor {after} is ahead of the stream", code="cursor_ahead", param="after")
             await answer_resume(self._relay, log, after, receive, send)
+
+        await self._for_owner(scope, send, answer)
+
+    async def fields(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET /streams/{id}/fields``: the stream's JSON path by path, as it grows; with a cursor of its own."""
+
+        async def answer(log: StreamLog) -> None:
+            after = parse_cursor(headers_of(scope).get("last-event-id") or _query(scope, "after"))
+            await answer_fields(self._relay, log, after, receive, send)
 
         await self._for_owner(scope, send, answer)
 
