@@ -80,7 +80,7 @@ class Generation:
         self.over: asyncio.Future[None] = self._loop.create_future()
         """Done at the end. Wait for both with `asyncio.wait`, which never cancels them."""
         self._absence: asyncio.TimerHandle | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.Handle | None = None
         self._check_deadlines()
 
     def __repr__(self) -> str:
@@ -225,6 +225,10 @@ class Generation:
         if self.first_content is None:
             self.first_content = now
             self._life.on("content")
+            # The timer waits for the first content, which may take far longer than one gap after it.
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._deadline = self._loop.call_soon(self._check_deadlines)
 
     def _append(self, frames: list[bytes]) -> None:
         if self.fold.ended:
