@@ -108,10 +108,11 @@ class AgUiDecoder:
         marks = marks_of(event)
         report = read_usage(event, marks)
         out: list[Event] = [] if report is None else [report]
-        self.ended = True
         if given.get("type") == CANCELLED:
+            self.ended = True
             return [*out, _told(marks, Error("cancelled", "the run was cancelled", "cancelled"))]
         self._blocks.close()
+        self.ended = True
         if given.get("type") == "interrupt":
             return [*out, Opaque(NAME, event, event["type"]), Finish("pause", native="interrupt"), MessageEnd()]
         reason = _REASONS.get(

@@ -276,7 +276,10 @@ class AgUiEncoder:
         if event.dialect != NAME:
             return [*self._begin(), raw(event.data, event.dialect)]
         # How an interrupted run finished stands beside its answer: a run finishes once, and that is written at the end.
-        return [] if event.name == "RUN_FINISHED" else [*self._begin(), data_event(event.data)]
+        if event.name == "RUN_FINISHED":
+            return []
+        self._verbatim = True
+        return [*self._begin(), data_event(event.data)]
 
     _RULES: ClassVar[dict[type[Event], Callable[[AgUiEncoder, Any], list[bytes]]]] = {
         MessageStart: _start,
