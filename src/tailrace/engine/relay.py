@@ -31,6 +31,9 @@ from tailrace.structured import ToolGate
 SWEEP = 5.0
 """Seconds between two looks for logs whose time is over."""
 
+OWN_WORDS = frozenset({"unreachable", "internal"})
+"""Kinds of error whose message is ours. Any other may be the provider's, which likes to repeat what it was asked."""
+
 _log = structlog.get_logger("tailrace.relay")
 
 
@@ -230,7 +233,8 @@ class Relay:
                 await self._upstreams[plan.target.provider].run(plan.call, generation)
             except (ProviderError, RemoteProtocolError) as error:
                 if following is not None and _another_may_do(error) and generation.retarget(following.provider):
-                    _log.warning("target_failed", target=str(plan.target), error=str(error))
+                    status = getattr(error, "status", None)
+                    _log.warning("target_failed", target=str(plan.target), error=type(error).__name__, status=status)
                     continue
                 generation.upstream_failed(error)
             except Exception as bug:  # noqa: BLE001 - it must end its generation, not hang its readers
@@ -244,13 +248,15 @@ class Relay:
         info = generation.log.info
         self._live.pop(info.id, None)
         self._ended[info.id] = generation
-        usage = generation.fold.usage
+        usage, error = generation.fold.usage, generation.error
         _log.info(
             "generation_ended",
             stream=info.id[:8],
             model=info.model,
             ending=generation.ending,
-            error=generation.error.message if generation.error else None,
+            error=error.kind if error else None,
+            status=error.status if error else None,
+            detail=error.message if error and error.kind in OWN_WORDS else None,
             frames=generation.log.tail,
             ttft=_since(generation.started, generation.first_content),
             input_tokens=usage.input_tokens,
