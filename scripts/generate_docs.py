@@ -147,9 +147,60 @@ def measured() -> str:
     return f"{figures['machine']}\n\n" + table(figures["head"], figures["rows"])
 
 
+def parsers() -> str:
+    results = ROOT / "bench" / "parsers.json"
+    if not results.is_file():
+        return "_No figures yet: `make bench` writes them._\n"
+    figures = json.loads(results.read_text(encoding="utf-8"))
+    cells: dict[str, dict[tuple[str, int], tuple[float, bool]]] = {}
+    for row in figures["rows"]:
+        cost = row["seconds"] / row["characters"] * 1e9
+        cells.setdefault(row["candidate"], {})[row["document"][0], row["size"]] = (cost, row["sampled"])
+    columns = sorted({column for costs in cells.values() for column in costs})
+    head = ["ns per character", *(f"{document} {size // 1000} KB" for document, size in columns)]
+
+    def cell(costs: dict[tuple[str, int], tuple[float, bool]], column: tuple[str, int]) -> str:
+        cost, sampled = costs.get(column, (None, False))
+        return "" if cost is None else f"{cost:,.0f}{' ~' if sampled else ''}"
+
+    rows = [[name, *(cell(costs, column) for column in columns)] for name, costs in cells.items()]
+    ours = cells["tailrace, events and live value"]
+    again = [name for name in cells if name.endswith("parsed again")]
+    rows.append(
+        [
+            "**times our CPU: the faster that parses again**",
+            *(
+                f"**{min(cells[name][column][0] for name in again if column in cells[name]) / ours[column][0]:,.1f}**"
+                if any(column in cells[name] for name in again)
+                else ""
+                for column in columns
+            ),
+        ]
+    )
+    fragment = figures["plain_fragment_seconds"]["live"] * 1e6
+    versions = ", ".join(f"{name} {version}" for name, version in figures["packages"].items() if version)
+    return (
+        f"CPython {figures['python']}; {versions}. ~ added up from sampled lengths.\n\n{table(head, rows)}\n"
+        f"A fragment inside a string costs {fragment:.2f} µs, whatever the size of the document.\n"
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
-    for part in (order, grows, life, errors, ignorable, matrix, settings, commands, faults, decisions, measured)
+    for part in (
+        order,
+        grows,
+        life,
+        errors,
+        ignorable,
+        matrix,
+        settings,
+        commands,
+        faults,
+        decisions,
+        measured,
+        parsers,
+    )
 }
 
 
