@@ -30,6 +30,10 @@ SAID: list[tuple[Part, dict[str, Any]]] = [
     (ThinkingPart("Hm", "c2ln"), {"text": "Hm", "thought": True, "thoughtSignature": "c2ln"}),
     (CALL, {"functionCall": {"id": "c", "name": "f", "args": {"a": 1}}, "thoughtSignature": UNSIGNED}),
     (
+        ToolCallPart("c", "f", {}, "openai_responses:rs_1:c2ln"),
+        {"functionCall": {"id": "c", "name": "f", "args": {}}, "thoughtSignature": UNSIGNED},
+    ),
+    (
         ToolCallPart("c", "f", {}, "c2ln"),
         {"functionCall": {"id": "c", "name": "f", "args": {}}, "thoughtSignature": "c2ln"},
     ),
@@ -55,6 +59,7 @@ def test_parts(part: Part, written: dict[str, Any]) -> None:
 UNSAID: list[tuple[Part, str | None]] = [
     (TextPart(""), None),
     (ThinkingPart("Hm"), "thinking"),
+    (ThinkingPart("Hm", "openai_responses:rs_1:c2ln"), "thinking"),
     (RedactedThinkingPart("d"), "thinking"),
 ]
 

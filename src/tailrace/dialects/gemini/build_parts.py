@@ -12,6 +12,7 @@ from typing import Any
 
 from tailrace.dialects import fields
 from tailrace.dialects.gemini.names import NAME
+from tailrace.dialects.marks import foreign_signature
 from tailrace.events import (
     FilePart,
     ImagePart,
@@ -120,7 +121,7 @@ def build_part(part: Part, path: str, names: Names, ignored: list[str]) -> dict[
             return {"text": text} if text else None
         case ImagePart() | FilePart():
             return _file(part, path, ignored)
-        case ThinkingPart(text=text, signature=str(signature)):
+        case ThinkingPart(text=text, signature=str(signature)) if not foreign_signature(signature):
             return {"text": text, "thought": True, "thoughtSignature": signature}
         case ThinkingPart() | RedactedThinkingPart():
             # Without a signature it is of no use to the model, and of another provider it cannot read it.
@@ -128,7 +129,8 @@ def build_part(part: Part, path: str, names: Names, ignored: list[str]) -> dict[
             return None
         case ToolCallPart(id=identity, name=name, input=dict(value), signature=signature):
             call: dict[str, Any] = {"functionCall": {"id": identity, "name": name, "args": value}}
-            return call if signature is None else {**call, "thoughtSignature": signature}
+            ours = signature is not None and not foreign_signature(signature)
+            return {**call, "thoughtSignature": signature} if ours else call
         case ToolCallPart():
             raise fields.refuse(path, "the input of a tool call must be an object for a gemini provider")
         case ToolResultPart():
