@@ -163,3 +163,13 @@ def test_a_garbled_cursor_is_refused(text: str) -> None:
 
 def test_an_id_goes_inside_the_event() -> None:
     assert stamp_id(12, b"event: x\ndata: y\n\n") == b"id: 12\nevent: x\ndata: y\n\n"
+
+
+def test_a_store_is_full_while_what_is_being_written_is_too_much() -> None:
+    store = MemoryStore(clock=lambda: 0.0, max_total=20)
+    logs = [store.create(info(name), ids=False) for name in "ab"]
+    for stream in logs:
+        stream.append(FRAMES[:2])
+    assert (store.sweep(), store.full) == ([], True)
+    logs[0].close("completed")
+    assert (store.sweep(), store.full) == (["a"], False)

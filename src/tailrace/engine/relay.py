@@ -118,7 +118,7 @@ class Relay:
         """Begin a generation for ``ask``. Raises `RequestError` when it cannot be begun; nothing has run then."""
         if self.draining:
             raise Overloaded("the relay is shutting down")
-        if len(self._live) >= self.limits.logs:
+        if len(self._live) >= self.limits.logs or self.store.full:
             raise Overloaded("too many answers are being written")
         door = DIALECTS[ask.dialect]
         request = door.parse(ask.body)

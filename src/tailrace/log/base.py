@@ -75,6 +75,10 @@ class StreamLog(Protocol):
 class LogStore(Protocol):
     """All logs of this process or cluster."""
 
+    @property
+    def full(self) -> bool:
+        """Whether no new log should begin: those that are being written are too much already."""
+
     def create(self, info: StreamInfo, *, ids: bool) -> StreamLog:
         """Begin a log; ``ids`` says whether its frames carry ``id:`` lines."""
 

@@ -114,6 +114,7 @@ class MemoryStore:
 
     ``clock`` gives monotonic seconds. Finished logs go ``ttl`` seconds after their end, or earlier, oldest first,
     when there are more than ``max_logs`` or ``max_total`` bytes; a log that is still being written or read stays.
+    `full` is as of the last `sweep`: counting at each frame would cost every stream for a limit that few reach.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class MemoryStore:
         self._max_bytes = max_bytes
         self._max_frames = max_frames
         self._logs: dict[str, MemoryLog] = {}
+        self.full = False
 
     def create(self, info: StreamInfo, *, ids: bool) -> MemoryLog:
         """Begin the log of a new stream."""
@@ -169,6 +171,7 @@ class MemoryStore:
                 total -= log.size
                 del self._logs[stream_id]
                 gone.append(stream_id)
+        self.full = total > self._max_total
         return gone
 
     def _expired(self, log: MemoryLog, now: float) -> bool:
