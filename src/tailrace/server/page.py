@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from starlette.responses import FileResponse, PlainTextResponse
+from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,17 +38,14 @@ def page_routes() -> list[BaseRoute]:
     """
     if not (DIRECTORY / "index.html").is_file():
         return [Route("/", _not_built)]
-    routes: list[BaseRoute] = [Route("/", _file(DIRECTORY / "index.html"))]
+    fresh = WithHeaders(StaticFiles(directory=DIRECTORY, html=True), FRESH)
+    routes: list[BaseRoute] = [Route("/", fresh, methods=["GET"])]
     for path in sorted(DIRECTORY.iterdir()):
         if path.is_dir():
             routes.append(Mount(f"/{path.name}", app=WithHeaders(StaticFiles(directory=path), HASHED)))
         else:
-            routes.append(Route(f"/{path.name}", _file(path)))
+            routes.append(Route(f"/{path.name}", fresh, methods=["GET"]))
     return routes
-
-
-def _file(path: Path) -> ASGIApp:
-    return WithHeaders(FileResponse(path), FRESH)
 
 
 async def _not_built(_request: object) -> PlainTextResponse:
