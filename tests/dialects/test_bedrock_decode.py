@@ -77,6 +77,7 @@ HOSTILE: dict[str, bytes] = {
     "a chunk without bytes": raw("chunk", b"{}"),
     "a chunk that is not base64": stream(("chunk", {"bytes": "äöü"})),
     "a chunk that is not JSON": stream(("chunk", {"bytes": base64.b64encode(b"}{").decode()})),
+    "a chunk that is not UTF-8": stream(("chunk", {"bytes": base64.b64encode(b'{"x":"\xff"}').decode()})),
     "a chunk that is a list": stream(("chunk", {"bytes": base64.b64encode(b"[]").decode()})),
     "a chunk that is too deep": stream(("chunk", {"bytes": base64.b64encode(b'{"x":' + DEEP + b"}").decode()})),
     "no event type": encode_frame({":message-type": "event"}, b"{}"),

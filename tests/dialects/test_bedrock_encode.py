@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tailrace.dialects import Quirks
 from tailrace.dialects.bedrock import BEDROCK
 from tailrace.events import (
     ERROR_STATUS,
@@ -33,13 +34,16 @@ from tailrace.simulator import expected, frames_of, parse
 from tailrace.simulator.shapes import SHAPES
 from tests.dialects.bedrock_cases import (
     REPLY,
+    STOP,
     botocore_events,
     botocore_reading,
     encode,
     events_of,
     message_of,
     reading,
+    stream,
 )
+from tests.dialects.bedrock_cases import START as OPENING
 
 START = MessageStart("", "")
 END: list[Event] = [Finish("end_turn"), MessageEnd()]
@@ -142,6 +146,14 @@ def test_botocore_reads_the_simulator(shape: str) -> None:
     ours = reading(truth)
     assert theirs[:4] == ours[:4]
     assert theirs.counts == ours.counts
+
+
+def test_an_end_by_closing_is_passed_on_as_the_last_event() -> None:
+    decoder, encoder = BEDROCK.decoder(Quirks()), BEDROCK.encoder(REPLY)
+    received = decoder.feed(stream(OPENING, STOP)) + decoder.close()
+    written = [encoder.verbatim(one) for one in received]
+    assert b"".join(written[0] + written[1]) == stream(OPENING, STOP)
+    assert [next(iter(event)) for event in botocore_events(b"".join(written[2]))] == ["metadata"]
 
 
 def test_a_whole_answer_says_the_same() -> None:

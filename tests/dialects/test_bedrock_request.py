@@ -82,6 +82,19 @@ def test_settings_have_their_places() -> None:
 
 
 @pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (None, None),
+        ({"auto": {}}, ToolChoice("auto")),
+        ({"any": {}}, ToolChoice("any")),
+        ({"tool": {"name": "f"}}, ToolChoice("tool", "f")),
+    ],
+)
+def test_every_choice_of_a_tool(choice: Any, expected: ToolChoice | None) -> None:
+    assert parse(toolConfig={"toolChoice": choice}).tool_choice == expected
+
+
+@pytest.mark.parametrize(
     ("fields", "reasoning", "extra"),
     [
         ({"thinking": {"type": "enabled", "budget_tokens": 5}}, Reasoning(budget=5), {}),

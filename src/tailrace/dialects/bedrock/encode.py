@@ -66,11 +66,9 @@ class BedrockEncoder:
         return rule(self, event) if rule is not None and not self._ended else []
 
     def verbatim(self, received: Received) -> list[bytes]:
-        """Return ``received`` as it came."""
+        """Return ``received`` as it came; where closing was the end, the last event that the service left out."""
         raw = received.raw
-        if isinstance(raw, bytes) and raw:
-            return [raw]
-        return [frame for event in received.events for frame in self.encode(event)]
+        return [raw] if isinstance(raw, bytes) and raw else [self._metadata()]
 
     # ---- rules, one for each event ----------------------------------------------------------------------------
 
@@ -155,7 +153,10 @@ class BedrockEncoder:
         stop: dict[str, Any] = {"stopReason": stop_word(finish)}
         if finish.sequence is not None:
             stop["additionalModelResponseFields"] = {"stop_sequence": finish.sequence}
-        return [event_frame("messageStop", stop), event_frame("metadata", {**self._figures(), "metrics": {}})]
+        return [event_frame("messageStop", stop), self._metadata()]
+
+    def _metadata(self) -> bytes:
+        return event_frame("metadata", {**self._figures(), "metrics": {}})
 
     def _figures(self) -> dict[str, Any]:
         figures, marks = write_usage(self._usage, self._label or "exact")
