@@ -55,8 +55,8 @@ HOSTILE: dict[str, tuple[list[Any], str]] = {
     "an index too large": ([{"candidates": [{"index": 128}]}], "candidate 128, of at most 128"),
     "content of another type": ([{"candidates": [{"content": "x"}]}], "Expected `object | null`"),
     "parts of another type": ([{"candidates": [{"content": {"parts": "x"}}]}], "Expected `array | null`"),
-    "a part of another type": ([chunk(7)], "a part of a gemini answer: Expected `object`"),  # type: ignore[arg-type]
-    "text of another type": ([chunk({"text": 7})], "a part of a gemini answer: Expected `str | null`"),
+    "a part of another type": ([chunk(7)], "not a gemini chunk: Expected `object`"),  # type: ignore[arg-type]
+    "text of another type": ([chunk({"text": 7})], "not a gemini chunk: Expected `str | null`"),
     "thought of another type": ([chunk({"text": "", "thought": "yes"})], "Expected `bool | null`"),
     "signature of another type": ([chunk({"thoughtSignature": 5})], "Expected `str | null`"),
     "reason of another type": ([chunk(TEXT, finishReason=1)], "Expected `str | null`"),

@@ -12,6 +12,7 @@ The wire has no blocks: a chunk says by which parts each candidate grows. Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,13 +21,11 @@ from tailrace.dialects.gemini.names import NAME, STOP_REASONS, UNSPECIFIED
 from tailrace.dialects.gemini.partial_args import Arguments
 from tailrace.dialects.gemini.wire import (
     CARRIED,
-    JSON_ERRORS,
     Candidate,
     FunctionCall,
     Part,
     an_object,
     decode_any,
-    decode_part,
     to_json,
 )
 from tailrace.errors import RemoteProtocolError
@@ -44,6 +43,23 @@ from tailrace.events import (
     ThinkingDelta,
     ToolInputDelta,
 )
+
+
+class Whole:
+    """A chunk as it came; it is read once, however many of its parts are asked for."""
+
+    __slots__ = ("_data", "_value")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._value: Any = None
+
+    def part(self, place: int, number: int) -> dict[str, Any]:
+        """Return a part of the candidate at ``place``, with everything that it has."""
+        if self._value is None:
+            self._value = decode_any(self._data)
+        part: dict[str, Any] = self._value["candidates"][place]["content"]["parts"][number]
+        return part
 
 
 class _Pending:
@@ -79,19 +95,19 @@ class CandidateState:
         """Whether a finish reason has come, and no call is unfinished after it."""
         return self.finish is not None and self._pending is None
 
-    def take(self, candidate: Candidate, sequence: str | None, out: list[Event]) -> None:
+    def take(self, candidate: Candidate, whole: Whole, place: int, sequence: str | None, out: list[Event]) -> None:
         """Add to ``out`` what a chunk says of this candidate; raise `RemoteProtocolError` for what cannot be placed.
 
-        ``sequence`` is the stop sequence that was met, which only a relay knows.
+        ``place`` in ``whole`` is where to look up what was not read; ``sequence`` is the stop sequence that was met,
+        which only a relay knows.
         """
         if candidate.content is not None:
-            for raw in candidate.content.parts or ():
-                try:
-                    self._part(raw, decode_part(raw), out)
-                except JSON_ERRORS as error:
-                    if isinstance(error, RemoteProtocolError):
-                        raise
-                    raise RemoteProtocolError(f"a part of a gemini answer: {error}") from error
+            for number, part in enumerate(candidate.content.parts or ()):
+                text = part.text
+                if text and part.thought_signature is None and part.function_call is None:
+                    self._say(text, "thinking" if part.thought else "text", out)
+                else:
+                    self._part(part, partial(whole.part, place, number), out)
         if candidate.citation_metadata is not None:
             metadata = candidate.citation_metadata
             for citation in metadata.citation_sources or metadata.citations or ():
@@ -109,21 +125,27 @@ class CandidateState:
 
     # ---- text ---------------------------------------------------------------------------------------------------
 
-    def _part(self, raw: msgspec.Raw, part: Part, out: list[Event]) -> None:
+    def _part(self, part: Part, look_up: Callable[[], dict[str, Any]], out: list[Event]) -> None:
         text, signature = part.text, part.thought_signature
         if part.function_call is not None:
             self._call(part.function_call, signature, out)
-        elif text is not None or (signature and _is_bare(raw)):
-            kind: BlockKind = "thinking" if part.thought else "text"
-            if text:
-                self._open(kind, out)
-                out.append((ThinkingDelta if part.thought else TextDelta)(self._block, text))
-            if signature:
-                self._open(kind, out)
-                out.append(SignatureDelta(self._block, signature))
-                self._signed = True
-        else:
-            self._other(raw, signature, out)
+            return
+        held = {} if text is not None else look_up()
+        if not held.keys() <= {"text", "thought", "thoughtSignature", "functionCall"}:
+            self._other(held, signature, out)
+            return
+        kind: BlockKind = "thinking" if part.thought else "text"
+        if text:
+            self._say(text, kind, out)
+        if signature:
+            self._open(kind, out)
+            out.append(SignatureDelta(self._block, signature))
+            self._signed = True
+
+    def _say(self, text: str, kind: BlockKind, out: list[Event]) -> None:
+        if self._kind != kind or self._signed:
+            self._open(kind, out)
+        out.append(TextDelta(self._block, text) if kind == "text" else ThinkingDelta(self._block, text))
 
     def _open(self, kind: BlockKind, out: list[Event]) -> None:
         """See that a block of ``kind`` grows."""
@@ -187,12 +209,9 @@ class CandidateState:
 
     # ---- what is rare -------------------------------------------------------------------------------------------
 
-    def _other(self, raw: msgspec.Raw, signature: str | None, out: list[Event]) -> None:
+    def _other(self, part: dict[str, Any], signature: str | None, out: list[Event]) -> None:
         """Take a part of another kind, whole: a file, a step of a tool that the provider runs, or something new."""
-        part = decode_any(raw)
         field = next((name for name in _KINDS if isinstance(part.get(name), dict)), None)
-        if field is None and not part:
-            return
         kind: BlockKind = _KINDS[field] if field else "opaque"
         held = part[field] if field else {}
         self.close(out)
@@ -257,11 +276,6 @@ _KINDS: dict[str, BlockKind] = {
 
 _NAMES = {"executableCode": "code_execution", "codeExecutionResult": "code_execution"}
 """The same → name of the tool, where the part does not say it."""
-
-
-def _is_bare(raw: msgspec.Raw) -> bool:
-    """Whether a part has nothing but its signature, and perhaps the mark of a thought."""
-    return set(decode_any(raw)) <= {"thought", "thoughtSignature"}
 
 
 def _whole(args: msgspec.Raw) -> str:

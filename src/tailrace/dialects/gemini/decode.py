@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from tailrace.dialects.base import Quirks, Received
-from tailrace.dialects.gemini.candidate import CandidateState
+from tailrace.dialects.gemini.candidate import CandidateState, Whole
 from tailrace.dialects.gemini.failures import stream_error
 from tailrace.dialects.gemini.framing import Framing
 from tailrace.dialects.gemini.names import NAME, UNSPECIFIED
@@ -22,6 +22,8 @@ from tailrace.sse import ServerSentEvent
 
 MAX_CANDIDATES = 128
 """Most candidates of one answer: Google gives eight at most."""
+
+_NO_MARKS: dict[str, Any] = {}
 
 
 class GeminiDecoder:
@@ -118,10 +120,12 @@ class GeminiDecoder:
 
     def _chunk(self, chunk: Chunk, data: bytes) -> list[Event]:
         out: list[Event] = []
-        marks = chunk.tailrace if isinstance(chunk.tailrace, dict) else {}
-        if (report := self._totals.report(chunk.usage_metadata, marks)) is not None:
-            # Before the start: an encoder whose own opening must name it then knows it.
-            out.append(report)
+        marks = chunk.tailrace if isinstance(chunk.tailrace, dict) else _NO_MARKS
+        if chunk.usage_metadata is not None or marks:
+            report = self._totals.report(chunk.usage_metadata, marks)
+            if report is not None:
+                # Before the start: an encoder whose own opening must name it then knows it.
+                out.append(report)
         if not self._started:
             if not _says_something(chunk):
                 return out or [_unknown(data)]
@@ -129,9 +133,10 @@ class GeminiDecoder:
             self._response = chunk.response_id or ""
             out.append(MessageStart(self._response, chunk.model_version or ""))
         sequence = marks.get("stop_sequence")
-        for candidate in chunk.candidates or ():
+        whole = Whole(data)
+        for place, candidate in enumerate(chunk.candidates or ()):
             state = self._state(candidate.index or 0)
-            state.take(candidate, sequence if isinstance(sequence, str) else None, out)
+            state.take(candidate, whole, place, sequence if isinstance(sequence, str) else None, out)
         if isinstance(call := marks.get("cut_call"), dict):
             number = call.get("choice")
             self._state(number if isinstance(number, int) else 0).cut_call(call, out)

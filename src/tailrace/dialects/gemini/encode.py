@@ -41,6 +41,10 @@ from tailrace.events import (
     UsageLabel,
     UsageReport,
 )
+from tailrace.sse import ServerSentEvent
+
+_PLAIN = frozenset({TextDelta, ThinkingDelta})
+"""Events after which nothing has to be remembered: nearly all."""
 
 _EMPTY = b'{"text":""}'
 
@@ -99,6 +103,8 @@ class GeminiEncoder:
         in a form that JavaScript's SDK takes for a chunk is written in one that it does not.
         """
         raw, events = received
+        if len(events) == 1 and type(events[0]) in _PLAIN and isinstance(raw, ServerSentEvent):
+            return [b"data: %b\n\n" % on_one_line(raw.data)]
         for event in events:
             match event:
                 case MessageStart(id=name, model=model):

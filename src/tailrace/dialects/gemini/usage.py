@@ -26,7 +26,7 @@ class WireUsage(msgspec.Struct, rename="camel", gc=False):
     cached_content_token_count: _Count = None
 
 
-_FIGURES = tuple(field.name for field in msgspec.structs.fields(WireUsage))
+_NOTHING = WireUsage()
 
 
 class Totals:
@@ -35,34 +35,35 @@ class Totals:
     __slots__ = ("_figures", "_said")
 
     def __init__(self) -> None:
-        self._figures: dict[str, int] = {}
+        self._figures: tuple[int | None, ...] = (None,) * 5
         self._said: UsageReport | None = None
 
     def report(self, wire: WireUsage | None, tailrace: Any) -> UsageReport | None:
         """Take a later report, with a relay's marks on it; return what it changes, None for nothing."""
         label = read_label(tailrace)
-        said = label is not None
-        for name in _FIGURES if wire is not None else ():
-            value = getattr(wire, name)
-            if value is not None:
-                self._figures[name] = value
-                said = True
+        if label is None and (wire is None or wire == _NOTHING):
+            return None
+        if wire is not None:
+            self._take(wire)
         report = UsageReport(self._usage(), label or "exact")
-        if not said or report == self._said:
+        if report == self._said:
             return None
         self._said = report
         return report
 
-    def _usage(self) -> Usage:
-        known = self._figures.get
-        thoughts = known("thoughts_token_count")
-        return Usage(
-            _sum(known("prompt_token_count"), known("tool_use_prompt_token_count")),
-            _sum(known("candidates_token_count"), thoughts),
-            known("cached_content_token_count"),
-            None,
-            thoughts,
+    def _take(self, wire: WireUsage) -> None:
+        prompt, output, thoughts, tools, cached = self._figures
+        self._figures = (
+            prompt if wire.prompt_token_count is None else wire.prompt_token_count,
+            output if wire.candidates_token_count is None else wire.candidates_token_count,
+            thoughts if wire.thoughts_token_count is None else wire.thoughts_token_count,
+            tools if wire.tool_use_prompt_token_count is None else wire.tool_use_prompt_token_count,
+            cached if wire.cached_content_token_count is None else wire.cached_content_token_count,
         )
+
+    def _usage(self) -> Usage:
+        prompt, output, thoughts, tools, cached = self._figures
+        return Usage(_sum(prompt, tools), _sum(output, thoughts), cached, None, thoughts)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

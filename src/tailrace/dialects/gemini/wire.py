@@ -1,8 +1,8 @@
 """The shapes of a GenerateContentResponse, as far as they are read.
 
 Fields that nothing here reads (``safetyRatings``, ``createTime``, ``modelStatus`` …) are skipped by the JSON decoder
-without being built. A part is kept raw until it is clear what it holds, so that arguments keep the digits of their
-numbers and a part of a new kind can be carried as it came.
+without being built. A part that is neither text nor a call is read a second time, from the whole chunk. Arguments are
+kept raw, so that their numbers keep their digits.
 
 Source: ``google.genai.types`` of Google's Python SDK, 3.4.
 """
@@ -51,7 +51,7 @@ class Part(msgspec.Struct, rename="camel"):
 class Content(msgspec.Struct, gc=False):
     """What a chunk adds to one candidate."""
 
-    parts: list[msgspec.Raw] | None = None
+    parts: list[Part] | None = None
 
 
 class CitationMetadata(msgspec.Struct, rename="camel", gc=False):
@@ -98,9 +98,6 @@ class Chunk(msgspec.Struct, rename="camel", gc=False):
 
 decode_chunk = msgspec.json.Decoder(Chunk).decode
 """JSON → `Chunk`; raises one of `JSON_ERRORS`."""
-
-decode_part = msgspec.json.Decoder(Part).decode
-"""JSON → `Part`; raises the same."""
 
 decode_any = msgspec.json.Decoder().decode
 """JSON → whatever it is; raises the same."""
