@@ -237,3 +237,11 @@ def test_the_headers_carry_the_relays_key_and_not_the_clients() -> None:
         "openai-beta": "b=1",
     }
     assert "authorization" not in OPENAI_CHAT.headers(None, client)
+
+
+def test_an_image_without_its_media_type_is_refused() -> None:
+    """A data URL must name one, and a made-up one would be a lie."""
+    turns = (Turn("user", (ImagePart(data="aGk="),)),)
+    with pytest.raises(BadRequest) as caught:
+        OPENAI_CHAT.build(Request(model="m", turns=turns))
+    assert "media type" in str(caught.value)

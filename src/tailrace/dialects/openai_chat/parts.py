@@ -146,7 +146,7 @@ def build_part(part: Part, path: str) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     if isinstance(part, ImagePart):
-        return _build_image(part)
+        return _build_image(part, path)
     if isinstance(part, FilePart):
         return _build_file(part, path)
     if isinstance(part, OpaquePart) and part.dialect == NAME:
@@ -155,7 +155,9 @@ def build_part(part: Part, path: str) -> dict[str, Any]:
     raise fields.refuse(path, f"a part of type {kind!r} cannot be sent to a chat completions provider here")
 
 
-def _build_image(part: ImagePart) -> dict[str, Any]:
+def _build_image(part: ImagePart, path: str) -> dict[str, Any]:
+    if part.url is None and not part.media_type:
+        raise fields.refuse(path, "an image needs its media type for a chat completions provider")
     url = part.url if part.url is not None else f"data:{part.media_type};base64,{part.data}"
     image = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
     return {"type": "image_url", "image_url": image}
