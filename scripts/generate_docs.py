@@ -61,12 +61,15 @@ def errors() -> str:
     from tailrace.dialects import DIALECTS
     from tailrace.events import ERROR_STATUS, Error
 
-    def named(dialect: str, kind: str) -> str:
+    def named(dialect: str, kind: str, field: str = "type") -> str:
         body = DIALECTS[dialect].error_body(Error(kind, "…"))  # type: ignore[arg-type]
-        return f"`{body['error']['type']}`"
+        return f"`{body['error'][field]}`"
 
-    rows = ([k, s, named("anthropic", k), named("openai_chat", k)] for k, s in sorted(ERROR_STATUS.items()))
-    return table(["kind", "status", "anthropic", "openai_chat, openai_responses"], rows)
+    rows = (
+        [k, s, named("anthropic", k), named("openai_chat", k), named("gemini", k, "status")]
+        for k, s in sorted(ERROR_STATUS.items())
+    )
+    return table(["kind", "status", "anthropic", "openai_chat, openai_responses", "gemini"], rows)
 
 
 def ignorable() -> str:
