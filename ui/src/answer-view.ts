@@ -6,8 +6,8 @@ import { isLive, isStopped, isEmpty, type Answer } from "./chat.ts";
 import { copyButton } from "./copy-button.ts";
 import { make, setText } from "./dom.ts";
 import { ErrorPanel } from "./error-panel.ts";
-import { MarkdownView } from "./markdown.ts";
 import { metricsOf } from "./metrics.ts";
+import { TextView } from "./text-view.ts";
 import { ThinkingView } from "./thinking-view.ts";
 import { ToolCard } from "./tool-card.ts";
 
@@ -110,11 +110,8 @@ export class AnswerView {
   }
 
   #newText(): Part {
-    const root = this.#firstTextTaken
-      ? make("div", { class: "markdown", testid: "answer" })
-      : this.#firstText;
+    const view = this.#firstTextTaken ? new TextView() : new TextView(this.#firstText);
     this.#firstTextTaken = true;
-    const view = new MarkdownView(root);
-    return { root, update: (block, running) => view.update(block.text, !running) };
+    return { root: view.root, update: (block, running) => view.update(block.text, !running) };
   }
 }

@@ -2,7 +2,16 @@
 
 import { textOf, type Relay } from "@tailrace/client";
 
-import { isEmpty, isLive, isStopped, newAnswer, toMessages, type Answer, type Turn } from "./chat.ts";
+import {
+  isEmpty,
+  isLive,
+  isStopped,
+  newAnswer,
+  toMessages,
+  type Answer,
+  type Question,
+  type Turn,
+} from "./chat.ts";
 import { Composer } from "./composer.ts";
 import { ConversationView } from "./conversation.ts";
 import { byId, make, setText } from "./dom.ts";
@@ -41,16 +50,19 @@ export class App {
     this.#store = store;
     this.#turns = store.load();
     this.#conversation = new ConversationView(this.#log, {
-      ask: (prompt) => void this.#send(prompt),
+      ask: ({ prompt, schema }) => void this.#send(prompt, schema),
       edit: () => this.#composer.edit(),
       retry: () => this.#retry(),
     });
     this.#composer = new Composer({
       send: (text) => void this.#send(text),
       stop: () => this.#stop(),
-      lastQuestion: () => (this.#busy ? null : this.#lastQuestion()),
+      lastQuestion: () => (this.#busy ? null : (this.#lastQuestion()?.text ?? null)),
     });
-    this.#models = new ModelPicker((id) => (store.model = id));
+    this.#models = new ModelPicker((id) => {
+      store.model = id;
+      if (this.#turns.length === 0) this.#show(); // its samples are for this model
+    });
     this.#scroll = new FollowScroll(byId("scroller", HTMLElement), () => this.#showJump());
     // The message box grows, a banner comes, a keyboard opens: who follows goes on following.
     new ResizeObserver(() => this.#scroll.grown()).observe(byId("scroller", HTMLElement));
@@ -102,22 +114,24 @@ export class App {
   async #loadModels(): Promise<void> {
     try {
       this.#models.show(await this.#relay.models(), this.#store.model);
-      this.#showStatus();
+      if (this.#turns.length === 0) this.#show();
+      else this.#showStatus();
     } catch {
       this.#models.show([], null);
       this.#say("The server cannot be reached. Reload the page to try again.");
     }
   }
 
-  async #send(text: string): Promise<void> {
+  async #send(text: string, schema?: object): Promise<void> {
     if (this.#busy) return;
     if (this.#models.chosen === null) await this.#loadModels();
     if (this.#models.chosen === null) return;
     if (this.#composer.editing) {
+      schema = this.#lastQuestion()?.schema; // other words, the same form
       this.#turns.splice(this.#turns.findLastIndex((turn) => turn.role === "question"));
     }
     this.#composer.clear();
-    this.#turns.push({ role: "question", text });
+    this.#turns.push({ role: "question", text, ...(schema && { schema }) });
     this.#ask();
   }
 
@@ -126,10 +140,12 @@ export class App {
     const model = this.#models.chosen;
     if (model === null) return;
     const answer = newAnswer(model.id, Date.now());
+    const schema = this.#lastQuestion()?.schema;
     const request = {
       model: model.id,
       max_tokens: model.tailrace?.local ? MAX_TOKENS.local : MAX_TOKENS.other,
       messages: toMessages(this.#turns),
+      ...(schema && { output_config: { format: { type: "json_schema", schema } } }),
     };
     this.#turns.push(answer);
     this.#begin(answer, (generation) => generation.ask(request));
@@ -218,9 +234,8 @@ export class App {
     this.#show();
   }
 
-  #lastQuestion(): string | null {
-    const turn = this.#turns.findLast((one) => one.role === "question");
-    return turn?.role === "question" ? turn.text : null;
+  #lastQuestion(): Question | undefined {
+    return this.#turns.findLast((turn) => turn.role === "question");
   }
 
   #announceEnd(answer: Answer): void {
@@ -242,7 +257,7 @@ export class App {
 
   /** Draws everything that depends on which turns there are, and whether one is being written. */
   #show(): void {
-    this.#conversation.show(this.#turns);
+    this.#conversation.show(this.#turns, this.#models.writesDocuments);
     this.#composer.setBusy(this.#busy);
     this.#log.setAttribute("aria-busy", String(this.#busy));
     this.#showStatus();

@@ -13,6 +13,8 @@ import {
 export interface Question {
   readonly role: "question";
   readonly text: string;
+  /** JSON Schema of the document that is asked for, in place of prose. */
+  readonly schema?: object;
 }
 
 /** Moments of an answer, in milliseconds since 1970 as this browser counts them; null: not yet. */

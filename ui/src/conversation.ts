@@ -3,11 +3,11 @@
 import { AnswerView } from "./answer-view.ts";
 import type { Answer, Question, Turn } from "./chat.ts";
 import { serveCodeCopies } from "./copy-button.ts";
-import { emptyState } from "./empty-state.ts";
+import { emptyState, type Sample } from "./empty-state.ts";
 import { QuestionView } from "./question-view.ts";
 
 export interface ConversationActions {
-  ask(prompt: string): void;
+  ask(sample: Sample): void;
   edit(): void;
   retry(): void;
 }
@@ -23,8 +23,8 @@ export class ConversationView {
     serveCodeCopies(log);
   }
 
-  /** Shows exactly these turns: new ones are added, those that are gone removed. */
-  show(turns: readonly Turn[]): void {
+  /** Shows exactly these turns: new ones are added, those that are gone removed. `documents`: the model writes them. */
+  show(turns: readonly Turn[], documents: boolean): void {
     const wanted = new Set(turns);
     for (const [turn, view] of this.#views) {
       if (wanted.has(turn)) continue;
@@ -32,7 +32,7 @@ export class ConversationView {
       this.#views.delete(turn);
     }
     this.#log.querySelector(".empty")?.remove();
-    if (turns.length === 0) this.#log.append(emptyState((prompt) => this.#actions.ask(prompt)));
+    if (turns.length === 0) this.#log.append(emptyState((sample) => this.#actions.ask(sample), documents));
     const lastQuestion = turns.findLastIndex((turn) => turn.role === "question");
     for (const [i, turn] of turns.entries()) {
       const last = turn.role === "question" ? i === lastQuestion : i === turns.length - 1;

@@ -35,6 +35,13 @@ export class ModelPicker {
     return this.#models.find(({ id }) => id === this.#select.value) ?? null;
   }
 
+  /** Whether the chosen model can be asked for a document. A simulator's words are made up before it is asked: only the
+   * one that is called after JSON writes it. */
+  get writesDocuments(): boolean {
+    const { chosen } = this;
+    return chosen !== null && (!chosen.tailrace?.simulated || /json/.test(chosen.id));
+  }
+
   #describe(): void {
     const { simulated = false, local = false } = this.chosen?.tailrace ?? {};
     this.#select.title = this.#select.value;

@@ -1,41 +1,46 @@
-/** A tool call: its name at once, its arguments as they come. The page never runs it. */
+/** A tool call: its name at once, its arguments field by field as they come. The page never runs it. */
 
 import type { Block } from "@tailrace/client";
 
 import { make, setText } from "./dom.ts";
 import { icon } from "./icons.ts";
-import { growText } from "./morph.ts";
+import { NOTES, StructuredView } from "./structured-view.ts";
 
 export class ToolCard {
   readonly root: HTMLElement;
   readonly #name = make("span", { class: "tool-name" });
-  readonly #state = make("span", { class: "tool-state" });
-  readonly #text = document.createTextNode("");
+  readonly #state = make("span", { class: "tool-state", testid: "tool-state" });
+  readonly #arguments = new StructuredView({ testid: "tool-field", words: false });
+  readonly #note = make("p", { class: "quiet-note", testid: "tool-note" });
+  readonly #raw: HTMLDetailsElement;
 
   constructor() {
     const head = make("div", { class: "tool-head" }, icon("tool"), this.#name, this.#state);
-    const attributes = { tabindex: "0", role: "region", "aria-label": "Arguments" };
-    this.root = make("div", { class: "tool", testid: "tool" }, head, make("pre", { attributes }, this.#text));
+    const { fields, raw } = this.#arguments;
+    this.#raw = make("details", { class: "raw" }, make("summary", {}, icon("chevron"), "Raw JSON"), raw);
+    this.root = make("div", { class: "tool", testid: "tool" }, head, fields.root, this.#note, this.#raw);
   }
 
   update(block: Block, running: boolean): void {
+    const view = this.#arguments;
+    const failed = view.failed;
+    // No arguments at all is the empty object.
+    view.update(block.text === "" && block.done ? "{}" : block.text, !running);
     setText(this.#name, block.name ?? "tool");
-    const complete = block.done && parses(block.text);
-    setText(this.#state, complete ? "complete" : running ? "writing…" : "incomplete");
-    growText(this.#text, complete ? pretty(block.text) : block.text);
+    setText(this.#state, this.#word(block, running));
+    view.fields.root.hidden = view.failed || view.fields.empty;
+    this.#raw.hidden = block.text === "";
+    if (view.failed && !failed) this.#raw.open = true; // and closed again only by the reader
+    const note = NOTES[view.state] ?? "";
+    setText(this.#note, note);
+    this.#note.hidden = note === "" || block.text === "";
   }
-}
 
-/** No arguments at all is the empty object. */
-function parses(json: string): boolean {
-  try {
-    JSON.parse(json || "{}");
-    return true;
-  } catch {
-    return false;
+  /** Complete is a call that has been closed and can be acted on: only that. */
+  #word(block: Block, running: boolean): string {
+    if (this.#arguments.state === "refused") return "not valid";
+    if (block.done && this.#arguments.state === "complete") return "complete";
+    if (block.done && this.#arguments.state === "unwieldy") return "written";
+    return running ? "writing…" : "incomplete";
   }
-}
-
-function pretty(json: string): string {
-  return JSON.stringify(JSON.parse(json || "{}"), null, 2);
 }
