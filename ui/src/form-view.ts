@@ -44,7 +44,7 @@ export class FormView {
     const { state, fields } = this.#view;
     // One bracket may begin anything; a field or the end of the document is proof enough.
     const begun = state === "complete" || fields.root.querySelector(".field") !== null;
-    if (this.root.hidden && (begun || whole)) this.root.hidden = false;
+    if (begun || (whole && !this.failed)) this.root.hidden = false;
     setText(this.#state, whole ? (state === "complete" ? "Structured answer" : "Incomplete") : "Filling in…");
     this.root.classList.toggle("running", !whole);
     setText(this.#note, this.note);
