@@ -170,3 +170,9 @@ def test_fields_of_its_own_go_back_where_they_belong() -> None:
     assert body["toolConfig"] == {"functionCallingConfig": {"mode": "NONE"}, "retrievalConfig": {}}
     assert body["generationConfig"] == {"speechConfig": {"v": 1}, "responseLogprobs": True}
     assert (body["cachedContent"], body["safetySettings"]) == ("c", [])
+
+
+@pytest.mark.parametrize("model", ["..", "../x", "models/../../x", "a/./b", "."])
+def test_a_models_name_leads_to_no_other_door(model: str) -> None:
+    with pytest.raises(BadRequest):
+        GEMINI.endpoint(model)

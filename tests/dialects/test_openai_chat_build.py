@@ -11,11 +11,14 @@ from tailrace.dialects import KNOWN_PROVIDERS, Quirks
 from tailrace.dialects.openai_chat import OPENAI_CHAT
 from tailrace.errors import BadRequest
 from tailrace.events import (
+    ImagePart,
     OutputSchema,
     Reasoning,
+    Request,
     TextPart,
     Tool,
     ToolChoice,
+    Turn,
 )
 from tests.dialects.openai_chat_cases import built
 

@@ -52,6 +52,9 @@ _MODES: dict[str, Literal["auto", "any", "none"]] = {
 
 def endpoint(model: str) -> str:
     """Return path and query below the base URL, which is the server's root."""
+    if {".", ".."} & set(model.split("/")):
+        # Such a name would lead to another of the provider's doors, with the provider's key.
+        raise fields.refuse("model", "must be the name of a model")
     name = model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
     return f"/v1beta/{quote(name, safe='/:@,=+~')}:streamGenerateContent?alt=sse"
 
