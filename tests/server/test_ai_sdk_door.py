@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from tailrace.engine import Limits, ProviderSpec, Relay, Secret
 from tailrace.server import ServerSpec
@@ -126,8 +127,6 @@ def without_ids(data: bytes) -> bytes:
 
 @pytest.mark.parametrize(("chat", "path"), [("chat 1", "chat%201"), ("a/b?c#d", "a%2Fb%3Fc%23d"), ("ü", "%C3%BC")])
 async def test_the_live_answer_is_replayed_from_its_beginning(house: House, chat: str, path: str) -> None:
-    from yarl import URL
-
     model = "ant/sim:tokens=60,rate=100"
     where = URL(f"{house.url}{DOOR}/{path}/stream", encoded=True)
     async with house.http.post(house.url + DOOR, json=body(model, chat)) as first:
@@ -171,6 +170,16 @@ async def test_a_chat_without_a_live_answer_has_nothing(house: House) -> None:
             async with house.http.get(f"{house.url}{DOOR}/{chat}/stream") as response:
                 assert response.status in {204, 404}
     async with house.http.post(f"{house.url}{DOOR}/never/stop") as response:
+        assert response.status == 204
+
+
+async def test_an_answer_without_a_chat_is_found_by_no_name(house: House) -> None:
+    request = body(f"ant/{LONG}")
+    del request["id"]
+    async with (
+        house.http.post(house.url + DOOR, json=request),
+        house.http.get(URL(f"{house.url}{DOOR}//stream", encoded=True)) as response,
+    ):
         assert response.status == 204
 
 

@@ -59,6 +59,9 @@ class Chats:
         """Return the newest log of the caller's chat while it is being written; raises `RequestError`."""
         owner = self._keyring.identify(headers_of(scope))
         chat = scope["path_params"]["chat_id"]
+        if not chat:
+            # Streams that belong to no chat have this for its name.
+            return None
         newest = next(
             (log for log in self._relay.store.owned_by(owner) if log.info.dialect == DIALECT and log.info.chat == chat),
             None,

@@ -168,8 +168,6 @@ class AgUiEncoder:
         return self._raw(event) if opened is None else [*self._close_text(), *opened(event)]
 
     def _open_text(self, message: str) -> list[bytes]:
-        if self._text == message:
-            return []
         closed = self._close_text()
         self._text = message
         return [*closed, write("TEXT_MESSAGE_START", messageId=message, role="assistant")]

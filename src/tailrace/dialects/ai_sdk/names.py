@@ -34,7 +34,8 @@ STOP_REASONS: dict[str, StopReason] = {
 
 INTERRUPTED = "interrupted"
 """``finishReason`` of an answer that was cut short: clients send nothing by themselves after it, as they would after a
-stream that simply ends behind a tool's result."""
+stream that simply ends behind a tool's result. Npm ``ai`` 5 and 6 do not know it, and show an error instead: that is no
+success either, and they have no word that is one and keeps them from going on."""
 
 MARKS = "tailrace"
 """The key of ``providerMetadata`` under which this relay keeps what it must get back, or what the dialect has no
