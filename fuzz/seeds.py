@@ -42,11 +42,11 @@ def answers(dialect: str) -> list[bytes]:
 
 
 def requests(dialect: str) -> list[bytes]:
-    """Return what the dialect's client asks in the matrix."""
-    client = CLIENTS.get(dialect)
-    if client is None:
-        return [b"{}"]
-    bodies = [client.body("m", feature.wish, True) for feature in FEATURES.values()]
+    """Return what the dialect's client asks in the matrix, or what a provider is asked where it has no clients."""
+    name = dialect if dialect in CLIENTS else "anthropic"
+    bodies = [{"model": "m", **CLIENTS[name].body("m", feature.wish, True)} for feature in FEATURES.values()]
+    if name != dialect:
+        bodies = [DIALECTS[dialect].build(DIALECTS[name].parse(body)).body for body in bodies]
     return [json.dumps({"model": "m", **body}).encode() for body in bodies]
 
 

@@ -83,9 +83,12 @@ class Answered:
 
     def __init__(self, messages: Iterable[dict[str, Any]]) -> None:
         rows = list(messages)
-        self._results = {row.get("toolCallId") for row in rows if row.get("role") == "tool"}
+        # Nobody has looked at these rows yet: what is no text is refused where it is read.
+        names = (row.get("toolCallId") for row in rows if row.get("role") == "tool")
+        self._results = {name for name in names if isinstance(name, str)}
         calls = [call for row in rows if isinstance(found := row.get("toolCalls"), list) for call in found]
-        self._servers = {call.get("id") for call in calls if isinstance(call, dict) and _server(call)}
+        ran = (call.get("id") for call in calls if isinstance(call, dict) and _server(call))
+        self._servers = {name for name in ran if isinstance(name, str)}
 
     def call(self, name: str) -> str | None:
         """Return why the call ``name`` is left out, or None where it is told."""
