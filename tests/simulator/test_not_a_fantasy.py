@@ -30,7 +30,7 @@ FREE = {"input", "arguments", "args", "partial_json", "parameters", "schema"}
 
 OURS: dict[str, dict[str, str]] = {
     "anthropic": {
-        "content_block_delta: .delta.citation.": "a `char_location`, as Anthropic's SDK types it; recorded are web results"
+        "content_block_delta: .delta.citation.": "a `char_location`, as the SDK types it; recorded are web results"
     },
     "openai_chat": {},
     "openai_responses": {": .response.tailrace": "our own field: usage that nobody has counted"},
