@@ -23,7 +23,7 @@ MODELS: dict[str, str] = {
     "reloaded": "sim:tokens=250,rate=50",
     "short": "sim:tokens=60,rate=150",
     "broken": "sim:tokens=60,fault=error@20",
-    "json": "sim-json:tokens=60,rate=40",
+    "json": "sim-json:tokens=60,rate=10",
     "tools": "sim-tools:tokens=60,rate=40",
 }
 """``route, as the page lists it → the simulator's model``."""

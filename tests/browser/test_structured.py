@@ -44,7 +44,7 @@ async def test_a_document_fills_in_field_by_field(sight: Sight) -> None:
     fields = page.get_by_test_id("field")
     await expect(page.get_by_test_id("form")).to_be_visible()
     seen: list[list[list[str]]] = []
-    for count in (3, 8, 16):
+    for count in (3, 8):
         await expect(fields.nth(count)).to_be_attached()
         seen.append(await fields.evaluate_all(READ))
         await page.screenshot(path=sight.shots / f"form-{count}.png")
@@ -82,4 +82,4 @@ async def test_arguments_of_tools_come_field_by_field(sight: Sight) -> None:
 async def matches(card: Locator, arguments: str) -> None:
     await expect(card.get_by_test_id("tool-state")).to_have_text("complete")
     assert await card.get_by_test_id("tool-field").evaluate_all(READ) == list(leaves(json.loads(arguments or "{}")))
-    await expect(card.locator("pre")).to_have_text(arguments)
+    await expect(card.locator("pre")).to_have_text(arguments or "{}")

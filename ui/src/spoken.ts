@@ -1,8 +1,24 @@
 /** Markdown as it is read out: words without marks, listings by their name only. */
 
+/** A bracket alone may be a link. */
+const DOCUMENT = /^[ \t\r\n]*(?:\{[ \t\r\n]*["}]|\[[ \t\r\n]*[[{"\]])/;
+
 /** How much of `text` can be read out already: up to its last finished sentence or line, or all of a `whole` one. */
 export function spoken(text: string, whole: boolean): string {
-  return plain(whole ? text : text.slice(0, lastSentenceEnd(text)));
+  const said = whole ? text : text.slice(0, lastSentenceEnd(text));
+  return DOCUMENT.test(text) ? documentWords(said) : plain(said);
+}
+
+/** A document's names and values without its punctuation. */
+function documentWords(json: string): string {
+  return json
+    .replace(/"\s*:\s*/g, ": ")
+    .replace(/[[\]{}"]+/g, " ")
+    .replace(/\\[nrtbf]/g, " ")
+    .replace(/\\/g, "")
+    .replace(/\s+/g, " ")
+    .replace(/ (?=,)/g, "")
+    .trim();
 }
 
 function lastSentenceEnd(text: string): number {

@@ -14,6 +14,9 @@ describe("Markdown as it is read out", () => {
     ["See [the docs](https://x.example/y). ", "See the docs."],
     ["Try:\n```py\nprint(1)\n```\nDone.\n", "Try: Code listing. Done."],
     ["Try:\n```py\nprint(1)\nx.\n", "Try: Code listing."],
+    ['{"title":"Thin. Two', "title: Thin."],
+    ['{\n "title": "Thin",\n "steps": [\n  "Stir\\nwell",\n', "title: Thin, steps: Stir well,"],
+    ["[the docs](https://x.example/y). So", "the docs."],
     ["| a | b |\n|---|--:|\n| 1 | 2 |\n", "a, b. 1, 2."],
   ])("%j so far: %j", (text, words) => {
     expect(spoken(text, false)).toBe(words);
