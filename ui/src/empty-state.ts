@@ -27,7 +27,7 @@ const SAMPLES: readonly Sample[] = [
   { prompt: "Why is the sky blue?" },
   { prompt: "Write a haiku about a river." },
   { prompt: "Show me a loop in Python, and explain it." },
-  { prompt: "Fill in a recipe card for pancakes, with four short steps.", schema: RECIPE },
+  { prompt: "Write a simple recipe for pancakes.", schema: RECIPE },
 ];
 
 /** `documents`: the model writes documents of a given form. */

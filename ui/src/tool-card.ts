@@ -17,6 +17,14 @@ export class ToolCard {
   constructor() {
     const head = make("div", { class: "tool-head" }, icon("tool"), this.#name, this.#state);
     const { fields, raw } = this.#arguments;
+    // A whole file may be among them: what scrolls must be reachable without a mouse.
+    for (const [name, value] of Object.entries({
+      tabindex: "0",
+      role: "region",
+      "aria-label": "Arguments",
+    })) {
+      fields.root.setAttribute(name, value);
+    }
     this.#raw = make("details", { class: "raw" }, make("summary", {}, icon("chevron"), "Raw JSON"), raw);
     this.root = make("div", { class: "tool", testid: "tool" }, head, fields.root, this.#note, this.#raw);
   }
