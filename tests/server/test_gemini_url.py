@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -15,9 +16,11 @@ from google.genai import errors, types
 from tailrace.engine import Relay, Secret
 from tailrace.server import ServerSpec
 from tailrace.simulator import Simulator, expected, parse
+from tailrace.sse import Decoder
 from tailrace.testing import serving
 from tests.server.conftest import House, providers
 from tests.server.gemini_ways import BODY, clean_environment, client, path
+from tests.server.test_doors import read
 
 __all__ = ["clean_environment"]
 
@@ -46,15 +49,41 @@ async def test_the_models_name_may_have_slashes_and_colons(house: House, version
     assert (record.scenario.tokens, record.scenario.seed) == (4, 7)
 
 
-async def test_a_stream_in_the_array_form_is_refused_by_name(house: House) -> None:
-    for query in ("", "?alt=json"):
-        url = house.url + "/v1beta/models/gem/sim:streamGenerateContent" + query
-        async with house.http.post(url, json=BODY) as response:
-            assert response.status == 400
-            error = (await response.json())["error"]
-        assert error["status"] == "INVALID_ARGUMENT"
-        assert "alt=sse" in error["message"]
-        assert error["details"][0]["fieldViolations"][0]["field"] == "alt"
+@pytest.mark.parametrize("query", ["", "?alt=json"])
+@pytest.mark.parametrize("provider", ["ant", "oai", "res"])
+async def test_a_stream_may_be_had_as_one_array(house: House, provider: str, query: str) -> None:
+    """The same answer, element by element: each element is what an event of the other form holds."""
+    url = f"{house.url}/v1beta/models/{provider}/sim-tools:tokens=30:streamGenerateContent"
+    async with house.http.post(url + query, json=BODY) as response:
+        assert response.headers["content-type"] == "application/json"
+        data = await response.read()
+    elements = json.loads(data)
+    message, fold_ = read("gemini", data)
+    truth = expected(parse("sim-tools:tokens=30"))
+    assert len(elements) > 3
+    assert fold_.error is None
+    assert message.text == truth.text
+    assert [call.input for call in message.tool_calls] == [call.input for call in truth.tool_calls]
+    async with house.http.post(url + "?alt=sse", json=BODY) as response:
+        events = [json.loads(event.data) for event in Decoder().feed(await response.read())]
+    assert len(events) == len(elements)
+
+
+async def test_an_array_tells_of_an_error_in_its_last_element(house: House) -> None:
+    url = f"{house.url}/v1beta/models/ant/sim:tokens=30,fault=cut_event@12:streamGenerateContent"
+    async with house.http.post(url, json=BODY) as response:
+        elements = json.loads(await response.read())
+    assert elements[-1]["error"]["code"] >= 400
+    assert elements[-1]["tailrace"]["ending"] == "truncated"
+
+
+async def test_another_form_is_refused_by_name(house: House) -> None:
+    url = house.url + "/v1beta/models/gem/sim:streamGenerateContent?alt=proto"
+    async with house.http.post(url, json=BODY) as response:
+        assert response.status == 400
+        error = (await response.json())["error"]
+    assert error["status"] == "INVALID_ARGUMENT"
+    assert error["details"][0]["fieldViolations"][0]["field"] == "alt"
 
 
 async def test_what_was_left_out_is_listed(house: House) -> None:

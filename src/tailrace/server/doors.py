@@ -11,6 +11,7 @@ import msgspec
 
 from tailrace.engine import Ask, Relay
 from tailrace.errors import BadRequest, RequestError
+from tailrace.server.array import ArraySend
 from tailrace.server.auth import CREDENTIAL_HEADERS, Keyring
 from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of, ignored_header, read_json
@@ -29,12 +30,20 @@ def in_the_url(*, stream: bool) -> Prepare:
     """Return what takes the model's name from a door's path; what such a door does is in its path too."""
 
     def prepare(scope: Scope, body: dict[str, Any]) -> dict[str, Any]:
-        form = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("alt", [""])[-1]
-        if stream and form != "sse":
-            raise BadRequest("answers are streamed as server-sent events: add ?alt=sse to the URL", param="alt")
+        if _form(scope) not in FORMS:
+            raise BadRequest(f"answers can be had as {', '.join(sorted(FORMS))}", param="alt")
         return {**body, "model": scope["path_params"]["model"], "stream": stream}
 
     return prepare
+
+
+FORMS = frozenset({"sse", "json"})
+"""What the ``alt`` of a Gemini URL may ask for; without one it is ``json``, a stream as one array."""
+
+
+def _form(scope: Scope) -> str:
+    asked: list[str] = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("alt", ["json"])
+    return asked[-1]
 
 
 class DoorSpec(NamedTuple):
@@ -43,7 +52,8 @@ class DoorSpec(NamedTuple):
     ``prepare`` puts what a dialect keeps in the URL or leaves to a default into the body, under ``model`` and
     ``stream``, where `Dialect.parse` reads them. ``query_key`` is whether its clients may give their key in the URL.
     ``default_model`` is whether they need not name a model: the first that is listed answers then. Only front ends may,
-    whose protocols know no models; an SDK's request without one is a mistake.
+    whose protocols know no models; an SDK's request without one is a mistake. ``array`` is whether its streams can be
+    had as one JSON array.
     """
 
     path: str
@@ -51,6 +61,7 @@ class DoorSpec(NamedTuple):
     prepare: Prepare = as_sent
     query_key: bool = False
     default_model: bool = False
+    array: bool = False
 
 
 DOORS: tuple[DoorSpec, ...] = (
@@ -60,7 +71,13 @@ DOORS: tuple[DoorSpec, ...] = (
     DoorSpec("/api/chat", "ollama"),
     *(
         # A model's name may have slashes and colons: the verb is what follows the last colon.
-        DoorSpec(f"/{version}/models/{{model:path}}:{verb}", "gemini", in_the_url(stream=stream), query_key=True)
+        DoorSpec(
+            f"/{version}/models/{{model:path}}:{verb}",
+            "gemini",
+            in_the_url(stream=stream),
+            query_key=True,
+            array=stream,
+        )
         for version in ("v1", "v1beta")
         for verb, stream in (("streamGenerateContent", True), ("generateContent", False))
     ),
@@ -91,6 +108,7 @@ class Door:
         self._prepare = spec.prepare
         self._default_model = spec.default_model
         self._query_key = spec.query_key
+        self._array = spec.array
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -118,6 +136,8 @@ class Door:
         if opened.ignored:
             headers["tailrace-ignored"] = ignored_header(opened.ignored)
         generation = opened.generation
+        if self._array and _form(scope) == "json":
+            send = ArraySend(send)
         if opened.request.stream:
             limits = self._relay.limits
             if OPEN_EARLY in client_headers:
