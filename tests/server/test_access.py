@@ -142,7 +142,7 @@ async def test_without_keys_pages_of_other_sites_may_begin_nothing(origin: str |
         assert len(sim.requests) == (len(DOORS) if status == 200 else 0)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "127.example.org", "localhost.example.org"])
 def test_nothing_wider_than_loopback_is_bound_without_keys(host: str) -> None:
     with pytest.raises(ConfigError, match="without keys"):
         bind(ServerSpec(host=host, port=0))

@@ -23,12 +23,11 @@ from tailrace.config.values import (
     Surroundings,
     TargetName,
     header,
-    is_loopback,
     listed,
 )
 from tailrace.dialects import Quirks
 from tailrace.engine import Deadlines, Limits, OnDisconnect, Policy
-from tailrace.server import ServerSpec
+from tailrace.server import ServerSpec, is_loopback
 
 
 class Table(BaseModel):

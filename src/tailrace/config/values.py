@@ -122,12 +122,6 @@ Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(gt=0)]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
-    address = _address(host)
-    return address.is_loopback if address else host.lower() == "localhost"
-
-
 def header(name: str, value: str, here: Surroundings) -> str:
     """Return the value of a request header, with the key in it where it names one."""
     if not _HEADER_NAME.fullmatch(name) or name.lower() in _FRAMING_HEADERS:

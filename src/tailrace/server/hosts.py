@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -88,5 +89,10 @@ def allowed_hosts(host: str, configured: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` can only be reached from this machine."""
-    return host in LOOPBACK or host.startswith("127.")
+    """Whether only this machine can reach ``host``. A name counts only if it is ``localhost``: ``127.example.org`` is
+    somebody's.
+    """
+    try:
+        return ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
