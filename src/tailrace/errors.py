@@ -18,7 +18,9 @@
     │   ├── Unauthenticated     401
     │   ├── NotFound            404   unknown model, route, stream or door
     │   ├── Conflict            409
+    │   ├── Gone                410   the stream is there, the cursor's place in it is not
     │   ├── TooLarge            413
+    │   ├── Mismatch            422   an idempotency key that was used for another request
     │   └── Overloaded          503
     ├── ProviderError               a provider could not be reached, refused, or failed
     │   ├── ConnectError            no connection: name, route, refused, TLS
@@ -169,6 +171,25 @@ class Conflict(RequestError):
     kind = "conflict"
 
 
+class Gone(RequestError):
+    """A cursor that the stream cannot serve: its frames were trimmed, or never got there. Read from the beginning."""
+
+    status = 410
+    kind = "conflict"
+
+
+class Mismatch(RequestError):
+    """An ``Idempotency-Key`` that came before with another request."""
+
+    status = 422
+    kind = "invalid_request"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this Idempotency-Key was used with another request", code="idempotency_mismatch", param="Idempotency-Key"
+        )
+
+
 class TooLarge(RequestError):
     """The body is larger than this server accepts."""
 
@@ -182,8 +203,8 @@ class Overloaded(RequestError):
     status = 503
     kind = "overloaded"
 
-    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
-        super().__init__(message, code="overloaded")
+    def __init__(self, message: str, *, retry_after: float = 1.0, code: str = "overloaded") -> None:
+        super().__init__(message, code=code)
         self.retry_after = retry_after
 
 

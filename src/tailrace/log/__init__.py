@@ -6,8 +6,19 @@ May import: events, errors.
 Start reading at: base.py, then memory.py.
 """
 
-from tailrace.log.base import LogStore, StreamInfo, StreamLog
+from tailrace.log.base import Claim, Entry, LogStore, StoreListener, StreamInfo, StreamLog
 from tailrace.log.cursor import parse_cursor, stamp_id
 from tailrace.log.memory import MemoryLog, MemoryStore
 
-__all__ = ["LogStore", "MemoryLog", "MemoryStore", "StreamInfo", "StreamLog", "parse_cursor", "stamp_id"]
+__all__ = [
+    "Claim",
+    "Entry",
+    "LogStore",
+    "MemoryLog",
+    "MemoryStore",
+    "StoreListener",
+    "StreamInfo",
+    "StreamLog",
+    "parse_cursor",
+    "stamp_id",
+]

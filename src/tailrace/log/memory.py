@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from tailrace.errors import LimitExceeded
+from tailrace.errors import Mismatch
 from tailrace.events import Ending
-from tailrace.log.base import StreamInfo, StreamLog
-from tailrace.log.cursor import stamp_id
+from tailrace.log.base import Claim, Entry, StoreListener, StreamInfo, StreamLog
+from tailrace.log.frames import Frames, Watchers
 
 
 class MemoryLog:
-    """One stream's frames in a list, with the running total of their sizes.
+    """One stream's frames; stored the moment they are appended."""
 
-    The totals (8 bytes a frame) make a reader's lag one subtraction and a bounded read one bisection.
-    """
+    __slots__ = ("_call", "_frames", "_watchers", "closed_at", "ending", "info")
 
-    __slots__ = ("_ends", "_frames", "_ids", "_max_bytes", "_max_frames", "_watchers", "closed_at", "ending", "info")
+    first = 0
+    backlog = 0
+    parting = b""
+    severed = False
 
-    def __init__(self, info: StreamInfo, *, ids: bool, max_bytes: int, max_frames: int) -> None:
+    def __init__(
+        self,
+        info: StreamInfo,
+        *,
+        ids: bool,
+        max_bytes: int,
+        max_frames: int,
+        call: Callable[[str, str], None] | None = None,
+    ) -> None:
         self.info = info
         self.ending: Ending | None = None
         self.closed_at: float | None = None
-        self._ids = ids
-        self._max_bytes = max_bytes
-        self._max_frames = max_frames
-        self._frames: list[bytes] = []
-        self._ends = array("Q")
-        self._watchers: tuple[Callable[[], None], ...] = ()
+        self._frames = Frames(ids=ids, max_bytes=max_bytes, max_frames=max_frames)
+        self._watchers = Watchers()
+        self._call = call
 
     @property
     def tail(self) -> int:
@@ -39,74 +44,42 @@ class MemoryLog:
     @property
     def size(self) -> int:
         """Bytes of all frames."""
-        return self._ends[-1] if self._ends else 0
+        return self._frames.size
 
     def append(self, frames: Sequence[bytes]) -> None:
         """Add ``frames``; all of them or, past a cap, none."""
         if self.ending is None and frames:
-            self._store(frames, capped=True)
-            self._notify()
+            self._frames.add(frames, capped=True)
+            self._watchers.call()
 
     def close(self, ending: Ending, frames: Sequence[bytes] = ()) -> None:
         """End the log with ``frames``, whatever the caps; the first ending stays."""
         if self.ending is None:
-            self._store(frames, capped=False)
+            self._frames.add(frames, capped=False)
             self.ending = ending
-            self._notify()
+            self._watchers.call()
 
-    def _store(self, frames: Sequence[bytes], *, capped: bool) -> None:
-        number, total = len(self._frames), self.size
-        stamped: list[bytes] = []
-        ends: list[int] = []
-        for frame in frames:
-            number += 1
-            data = stamp_id(number, frame) if self._ids else frame
-            total += len(data)
-            stamped.append(data)
-            ends.append(total)
-        if capped:
-            self._check(number, total)
-        self._frames += stamped
-        self._ends.extend(ends)
-
-    def _check(self, count: int, size: int) -> None:
-        if size > self._max_bytes:
-            raise LimitExceeded(f"an answer of more than {self._max_bytes} bytes", limit=self._max_bytes)
-        if count > self._max_frames:
-            raise LimitExceeded(f"an answer of more than {self._max_frames} events", limit=self._max_frames)
+    def call(self, name: str) -> None:
+        """Let the owner find it by ``name``."""
+        if self._call is not None:
+            self._call(name, self.info.id)
 
     def read(self, after: int, limit: int) -> tuple[bytes, int]:
         """Return frames after ``after``, joined: what one write to a client takes."""
-        tail = len(self._frames)
-        if after >= tail:
-            return b"", after
-        if after == tail - 1:
-            return self._frames[after], tail
-        last = max(after + 1, bisect_right(self._ends, self.size_at(after) + limit))
-        return b"".join(self._frames[after:last]), last
+        return self._frames.read(after, limit, len(self._frames))
 
     def size_at(self, number: int) -> int:
         """Return the bytes of the frames 1 … ``number``."""
-        return self._ends[number - 1] if number > 0 else 0
+        return self._frames.size_at(number)
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each append and at the close."""
-        self._watchers = (*self._watchers, callback)
-
-        def unwatch() -> None:
-            self._watchers = tuple(watcher for watcher in self._watchers if watcher is not callback)
-
-        return unwatch
+        return self._watchers.add(callback)
 
     @property
     def watchers(self) -> int:
         """How many follow this log."""
         return len(self._watchers)
-
-    def _notify(self) -> None:
-        # The tuple is replaced, never changed, so a watcher may leave while it is being called.
-        for watcher in self._watchers:
-            watcher()
 
 
 class MemoryStore:
@@ -134,24 +107,69 @@ class MemoryStore:
         self._max_bytes = max_bytes
         self._max_frames = max_frames
         self._logs: dict[str, MemoryLog] = {}
+        # Each stream adds few of both, and they leave with it: bounded as the logs are.
+        self._names: dict[tuple[str, str], str] = {}
+        self._claims: dict[tuple[str, str], tuple[Claim, str]] = {}
         self.full = False
 
-    def create(self, info: StreamInfo, *, ids: bool) -> MemoryLog:
-        """Begin the log of a new stream."""
-        log = MemoryLog(info, ids=ids, max_bytes=self._max_bytes, max_frames=self._max_frames)
+    async def start(self, listener: StoreListener) -> None:
+        """Memory needs no connection, and nobody else can write or stop here."""
+
+    async def create(self, info: StreamInfo, *, ids: bool, claim: Claim | None = None) -> StreamLog:
+        """Begin the log of a new stream, or return the one that has ``claim``."""
+        if claim is not None:
+            holder = self._holder(info.owner, claim)
+            if holder is not None:
+                return holder
+            self._claims[info.owner, claim.key] = (claim, info.id)
+
+        def call(name: str, stream_id: str) -> None:
+            self._names[info.owner, name] = stream_id
+
+        log = MemoryLog(info, ids=ids, max_bytes=self._max_bytes, max_frames=self._max_frames, call=call)
         self._logs[info.id] = log
+        for name in info.names:
+            log.call(name)
         return log
 
-    def get(self, stream_id: str) -> StreamLog | None:
-        """Return the log, unless it is unknown or its time is over."""
-        log = self._logs.get(stream_id)
-        if log is None or self._expired(log, self._clock()):
+    def _holder(self, owner: str, claim: Claim) -> StreamLog | None:
+        held = self._claims.get((owner, claim.key))
+        log = held and self._get(held[1])
+        if not held or not log:
             return None
+        if held[0].fingerprint != claim.fingerprint:
+            raise Mismatch()
         return log
 
-    def owned_by(self, owner: str) -> Iterator[StreamLog]:
-        """Yield the logs of ``owner``, newest first."""
-        return (log for log in reversed(list(self._logs.values())) if log.info.owner == owner)
+    async def find(self, stream_id: str) -> StreamLog | None:
+        """Return the log, unless it is unknown or its time is over."""
+        return self._get(stream_id)
+
+    async def find_named(self, owner: str, name: str) -> StreamLog | None:
+        """Return the newest log that ``owner`` calls ``name``."""
+        return self._get(self._names.get((owner, name), ""))
+
+    async def owned_by(self, owner: str, limit: int) -> list[Entry]:
+        """Return the newest streams of ``owner``."""
+        mine = [log for log in reversed(self._logs.values()) if log.info.owner == owner]
+        return [Entry(log.info, log.tail, log.ending) for log in mine[:limit]]
+
+    async def ask_stop(self, stream_id: str) -> None:
+        """Every stream is written here, where its generation can be stopped itself."""
+
+    def release(self, owner: str, claim: Claim) -> None:
+        """Free ``claim``."""
+        self._claims.pop((owner, claim.key), None)
+
+    def sever(self) -> None:
+        """Nobody else writes here."""
+
+    async def aclose(self) -> None:
+        """Nothing is waiting."""
+
+    def _get(self, stream_id: str) -> MemoryLog | None:
+        log = self._logs.get(stream_id)
+        return None if log is None or self._expired(log, self._clock()) else log
 
     def sweep(self) -> list[str]:
         """Forget what is over or no longer fits; to be called every few seconds."""
@@ -159,7 +177,11 @@ class MemoryStore:
         gone = [stream_id for stream_id, log in self._logs.items() if self._expired(log, now)]
         for stream_id in gone:
             del self._logs[stream_id]
-        return gone + self._shrink()
+        gone += self._shrink()
+        if gone:
+            self._names = {name: of for name, of in self._names.items() if of in self._logs}
+            self._claims = {key: held for key, held in self._claims.items() if held[1] in self._logs}
+        return gone
 
     def _shrink(self) -> list[str]:
         total = sum(log.size for log in self._logs.values())
