@@ -41,9 +41,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended.
 
-    ``seconds`` and ``first_content`` (None when there was none) count from its start, on a monotonic clock. ``error`` is
-    the kind of the error that ended it, ``status`` the provider's HTTP status, where there was one. ``label`` says how
-    far ``usage`` can be trusted; ``exact`` is what the provider itself said at the end.
+    ``seconds`` and ``first_content`` (None when there was none) count from its start, on a monotonic clock. ``error``
+    is the kind of the error that ended it, ``status`` the provider's HTTP status, where there was one. ``label`` says
+    how far ``usage`` can be trusted; ``exact`` is what the provider itself said at the end.
     """
 
     ending: Ending

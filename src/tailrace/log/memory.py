@@ -138,7 +138,7 @@ class MemoryStore:
         if not held or not log:
             return None
         if held[0].fingerprint != claim.fingerprint:
-            raise Mismatch()
+            raise Mismatch
         return log
 
     async def find(self, stream_id: str) -> StreamLog | None:
