@@ -165,6 +165,12 @@ class LogStore(Protocol):
     async def ask_stop(self, stream_id: str) -> None:
         """Have the stream stopped wherever it is written: the wish is stored, then its writer is told."""
 
+    async def followed_elsewhere(self, stream_id: str) -> bool:
+        """Whether another node has readers of the stream now: its last reader here may only have moved.
+
+        True when that cannot be found out: nobody's answer is given up because the store is away.
+        """
+
     def release(self, owner: str, claim: Claim) -> None:
         """Free a claim whose stream failed before it was worth anything: the next request begins anew."""
 

@@ -157,6 +157,10 @@ class MemoryStore:
     async def ask_stop(self, stream_id: str) -> None:
         """Every stream is written here, where its generation can be stopped itself."""
 
+    async def followed_elsewhere(self, stream_id: str) -> bool:  # noqa: ARG002 - the protocol's
+        """There is no other node."""
+        return False
+
     def release(self, owner: str, claim: Claim) -> None:
         """Free ``claim``."""
         self._claims.pop((owner, claim.key), None)
