@@ -19,8 +19,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
     ``door`` is its clients' dialect, ``provider`` the one that was asked last.
     ``seconds`` and ``first_content`` (None when there was none) count from its beginning; ``blocked`` is how many
-    seconds its provider was held back for slow readers. ``frames`` and ``size`` (bytes) are its log's. ``unread`` is how
-    many characters of the answer came while nobody was reading.
+    seconds its provider was held back for slow readers. ``frames`` and ``size`` (bytes) are its log's. ``unread`` is
+    how many characters of the answer came while nobody was reading.
     """
 
     door: str

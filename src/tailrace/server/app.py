@@ -25,6 +25,7 @@ from tailrace.server.errors import NEUTRAL
 from tailrace.server.hosts import HostGuard, allowed_hosts
 from tailrace.server.http import Receive, Scope, Send, send_json
 from tailrace.server.models import Models
+from tailrace.server.openapi import OpenApi
 from tailrace.server.page import page_routes
 from tailrace.server.responses import Responses
 from tailrace.server.spec import ServerSpec
@@ -72,14 +73,14 @@ def create_app(relay: Relay, spec: ServerSpec | None = None) -> Starlette:
             )
         )
     return Starlette(
-        routes=_routes(relay, keyring),
+        routes=_routes(relay, keyring, keyed=bool(spec.keys)),
         middleware=middleware,
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, Exception: _bug},  # type: ignore[dict-item]
     )
 
 
-def _routes(relay: Relay, keyring: Keyring) -> list[BaseRoute]:
+def _routes(relay: Relay, keyring: Keyring, *, keyed: bool) -> list[BaseRoute]:
     streams = Streams(relay, keyring)
     models = Models(relay, keyring)
     responses = Responses(relay, keyring)
@@ -103,6 +104,9 @@ def _routes(relay: Relay, keyring: Keyring) -> list[BaseRoute]:
         ("GET", "/health/live", _live),
         ("GET", "/health/ready", _ready_of(relay)),
     ]
+    told = ("GET", "/openapi.json")
+    routes = [*((method, path) for method, path, _ in endpoints), told]
+    endpoints.append((*told, OpenApi(routes, keyed=keyed)))
     return [
         *(Route(path, _Asgi(endpoint), methods=[method]) for method, path, endpoint in endpoints),
         *page_routes(),
@@ -124,7 +128,14 @@ def _ready_of(relay: Relay) -> Endpoint:
 async def _http_error(request: Request, error: HTTPException) -> Response:
     kind: Any = {404: "not_found", 405: "invalid_request"}.get(error.status_code, "invalid_request")
     said = Error(kind, f"{error.detail}: {request.method} {request.scope['path']}", status=error.status_code)
-    return JSONResponse(DIALECTS[NEUTRAL].error_body(said), error.status_code, dict(error.headers or {}))
+    dialect = _dialect_at(request.method, request.scope["path"])
+    return JSONResponse(DIALECTS[dialect].error_body(said), error.status_code, dict(error.headers or {}))
+
+
+def _dialect_at(method: str, path: str) -> str:
+    """Return the dialect in which a client that meant the door at ``path`` expects its error."""
+    meant = [door for door in DOORS if "{" in door.path and path.startswith(door.path.partition("{")[0])]
+    return meant[0].dialect if meant and method == "POST" else NEUTRAL
 
 
 async def _bug(request: Request, error: Exception) -> Response:
