@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tailrace.engine import Ask, Call, Limits, ProviderSpec, Relay, Source
+from tailrace.engine import Ask, Call, Generation, Limits, ProviderSpec, Relay, Source
 from tailrace.simulator import frames_of, parse
 
 READS = tuple(frames_of(parse("sim:tokens=6"), "anthropic"))
@@ -48,6 +48,14 @@ def relay_of(upstream: Scripted, limits: Limits | None = None) -> Relay:
     """Return a relay whose one provider is ``upstream``."""
     spec = ProviderSpec(name="ant", dialect="anthropic", models=("m",))
     return Relay({"ant": spec}, upstreams={"ant": upstream}, limits=limits)
+
+
+async def running(relay: Relay, asked: Ask) -> Generation:
+    """Begin an answer; return what carries it."""
+    opened = await relay.open(asked)
+    generation = relay.generation(opened.log.info.id)
+    assert generation is not None
+    return generation
 
 
 def ask(dialect: str, **more: object) -> Ask:

@@ -8,11 +8,32 @@ from tailrace.engine.deadlines import Expired, Watch
 LIMITS = Deadlines(first_content=60, idle=20, total=100)
 
 
-def test_silence_before_the_first_content() -> None:
+def test_before_the_first_content_only_the_total_counts_here() -> None:
     watch = Watch(LIMITS, now=0)
-    assert watch.check(0) == 60
-    assert watch.check(59) == 1
-    assert watch.check(60) == Expired("first_content", 60)
+    assert watch.check(0) == 100
+    assert watch.check(99) == 1
+    assert watch.check(100) == Expired("total", 100)
+
+
+FLOOR = Deadlines(idle=None, total=None, floor=2.0, floor_window=10.0)
+
+
+def test_a_provider_that_drips_is_below_the_floor() -> None:
+    watch = Watch(FLOOR, now=0)
+    assert watch.check(0) is None
+    watch.content(5)
+    assert watch.check(5) == 10
+    # 2 tokens a second over 10 seconds: 80 characters.
+    assert watch.check(15, 80) == 10
+    assert watch.check(25, 159) == Expired("floor", 2.0)
+
+
+def test_time_in_which_we_held_the_provider_back_is_not_its_slowness() -> None:
+    watch = Watch(FLOOR, now=0)
+    watch.content(0)
+    watch.held(9)
+    assert watch.check(10, 0) == 9
+    assert watch.check(19, 0) == Expired("floor", 2.0)
 
 
 def test_silence_after_content() -> None:

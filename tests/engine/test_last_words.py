@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from tailrace.dialects import DIALECTS, Encoder, Quirks, Received
-from tailrace.engine import Generation, Limits
+from tailrace.engine import Call, Generation, Limits, Source
+from tailrace.engine.attempt import Attempt
 from tailrace.events import Event, Fold
-from tests.engine.scripted import READS, Scripted, ask, relay_of
+from tests.engine.scripted import READS, Scripted, ask, relay_of, running
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +19,7 @@ DOORS = ["anthropic", "openai_chat", "plain", "openai_responses"]
 
 async def ended(upstream: Scripted, door: str, limits: Limits) -> Generation:
     async with relay_of(upstream, limits) as relay:
-        generation = relay.open(ask(door)).generation
+        generation = await running(relay, ask(door))
         await asyncio.wait([generation.over], timeout=5)
         assert generation.over.done(), "the readers of this stream would wait for ever"
         assert relay.live == 0
@@ -74,10 +75,14 @@ async def test_a_bug_in_an_encoder_ends_its_stream_with_an_error_and_logs_no_val
             prompt = "canary-prompt".upper()
             raise KeyError(type(event), len(prompt))
 
-    upstream = Scripted()
-    async with relay_of(upstream) as relay:
-        generation = relay.open(ask("anthropic", system="canary-prompt")).generation
-        monkeypatch.setattr(generation, "_encoder", Broken(generation._encoder))
+    class Breaking(Scripted):
+        async def run(self, call: Call, source: Source) -> None:
+            assert isinstance(source, Attempt)
+            monkeypatch.setattr(source, "encoder", Broken(source.encoder))
+            await super().run(call, source)
+
+    async with relay_of(Breaking()) as relay:
+        generation = await running(relay, ask("anthropic", system="canary-prompt"))
         await asyncio.wait([generation.over], timeout=5)
         assert generation.ending == "failed"
         error = retold(generation).error

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from tailrace.engine import Policy
+from tailrace.engine import Budget, Policy
 from tailrace.engine.lifecycle import LIFE, Lifecycle, Phase, Signal
 from tailrace.events import Ending
 
@@ -59,18 +59,20 @@ def test_success_needs_the_terminal_marker() -> None:
             assert "accept" in row[:last]
 
 
-def test_phases_only_go_forward() -> None:
+def test_phases_only_go_forward_but_for_another_attempt_before_any_content() -> None:
     order: list[Phase] = list(get_args(Phase))
     for phase, steps in LIFE.items():
-        assert all(order.index(step.phase) > order.index(phase) for step in steps.values())
+        forward = {signal for signal, step in steps.items() if order.index(step.phase) > order.index(phase)}
+        assert set(steps) - forward == ({"retry"} if phase == "accepted" else set())
 
 
 @pytest.mark.parametrize(
     ("on_disconnect", "audience", "timer"),
-    [("cancel", "grace", 7.0), ("drain", "draining", 7.0), ("detach", "detached", None)],
+    [("cancel", "grace", 7.0), ("drain", "draining", 9.0), ("detach", "detached", None)],
 )
 def test_an_empty_room_is_what_the_policy_says(on_disconnect: str, audience: str, timer: float | None) -> None:
-    lifecycle = life("accept", policy=Policy(on_disconnect=on_disconnect, grace=7.0))  # type: ignore[arg-type]
+    policy = Policy(on_disconnect=on_disconnect, grace=7.0, budget=Budget(seconds=9.0))  # type: ignore[arg-type]
+    lifecycle = life("accept", policy=policy)
     assert lifecycle.readers(1) is None
     assert lifecycle.readers(0) == timer
     assert lifecycle.audience == audience

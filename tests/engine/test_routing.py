@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tailrace.engine import Policy, ProviderSpec, RouteSpec, Target
+from tailrace.engine import Policy, ProviderSpec, Retry, RouteSpec, Target
 from tailrace.engine.routing import Router
 from tailrace.errors import NotFound
 
@@ -61,7 +61,7 @@ def test_names(model: str, dialect: str, targets: list[str] | None) -> None:
 
 def test_a_route_brings_its_policy() -> None:
     assert ROUTER.resolve("fast", "plain").policy is SLOW
-    assert ROUTER.resolve("gpt-a", "plain").policy == Policy()
+    assert ROUTER.resolve("gpt-a", "plain").policy == Policy(retry=Retry(attempts=1))
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:

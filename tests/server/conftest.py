@@ -37,7 +37,7 @@ class House(NamedTuple):
 @pytest.fixture
 def limits() -> Limits:
     """Overridden by tests that need others."""
-    return Limits()
+    return Limits(breaker_failures=0)
 
 
 @pytest.fixture

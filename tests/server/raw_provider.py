@@ -73,7 +73,7 @@ async def rig(
     limits: Limits | None = None,
     context: ssl.SSLContext | None = None,
     make_relay: Callable[[dict[str, ProviderSpec], Limits | None], Relay] = lambda specs, limits: Relay(
-        specs, limits=limits
+        specs, limits=limits or Limits(breaker_failures=0)
     ),
 ) -> AsyncIterator[Rig]:
     """Serve one of each on free ports; the provider is known as ``ant`` and as ``oai``, by its two dialects."""

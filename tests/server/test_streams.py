@@ -64,7 +64,7 @@ async def test_at_the_end_there_is_nothing_more(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cursor", "status", "code"), [("abc", 400, "bad_cursor"), ("-1", 400, "bad_cursor"), ("9999", 400, "cursor_ahead")]
+    ("cursor", "status", "code"), [("abc", 400, "bad_cursor"), ("-1", 400, "bad_cursor"), ("9999", 410, "cursor_reset")]
 )
 async def test_a_cursor_that_cannot_be(house: House, cursor: str, status: int, code: str) -> None:
     response, stream_id = await begin(house, "ant/sim")

@@ -77,6 +77,10 @@ def _not_there(_frame: bytes) -> dict[str, Any] | None:
     return None
 
 
+def _nameless(_frame: bytes) -> str | None:
+    return None
+
+
 def _as_it_is(body: dict[str, Any], _quirks: Quirks) -> dict[str, Any]:
     return body
 
@@ -120,6 +124,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     :ivar message_body: the JSON of a whole answer, for a client that does not stream.
     :ivar whole_body: the JSON of a whole answer as the last frame of its stream holds it, in dialects whose last event
         does: with every field that the provider gave it. None where it holds none.
+    :ivar public_name: what clients may ask for the answer by later, as the first frame of its stream says it.
     :ivar error_body: the JSON of an error answer.
     :ivar read_error: a provider's HTTP error (status, body bytes) → `Error`.
     """
@@ -140,3 +145,4 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     read_error: Callable[[int, bytes], Error]
     adapt: Callable[[dict[str, Any], Quirks], dict[str, Any]] = _as_it_is
     whole_body: Callable[[bytes], dict[str, Any] | None] = _not_there
+    public_name: Callable[[bytes], str | None] = _nameless

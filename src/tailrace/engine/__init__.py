@@ -3,20 +3,23 @@
 Knows: how a request becomes an answer: routing, the upstream connection, the generation and its life, flow.
 Does not know: HTTP in, ASGI, the command line, where its configuration came from.
 May import: log, ledger, dialects, events, sse, errors. It is the only room that starts tasks for generations;
-    lifecycle, deadlines, failures, routing, usage and spec are pure.
-Start reading at: lifecycle.py, then generation.py.
+    lifecycle, deadlines, failover, breaker, failures, routing, usage and spec are pure.
+Start reading at: lifecycle.py, then attempt.py and generation.py.
 """
 
 from tailrace.engine.failures import FAULT, trace
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
 from tailrace.engine.relay import Ask, Opened, Relay
+from tailrace.engine.retold import Retold
 from tailrace.engine.spec import (
+    Budget,
     Deadlines,
     Limits,
     OnDisconnect,
     Policy,
     ProviderSpec,
+    Retry,
     RouteSpec,
     Secret,
     Target,
@@ -26,6 +29,7 @@ from tailrace.engine.upstream import Call, Source, Upstream
 __all__ = [
     "FAULT",
     "Ask",
+    "Budget",
     "Call",
     "Deadlines",
     "Generation",
@@ -36,6 +40,8 @@ __all__ = [
     "Policy",
     "ProviderSpec",
     "Relay",
+    "Retold",
+    "Retry",
     "RouteSpec",
     "Secret",
     "Source",

@@ -5,15 +5,23 @@ from __future__ import annotations
 import traceback
 
 from tailrace.engine.deadlines import Expired
-from tailrace.errors import ProviderError, ProviderTimeout, RemoteProtocolError, StatusError
+from tailrace.errors import Overloaded, ProviderError, ProviderTimeout, RemoteProtocolError, StatusError
 from tailrace.events import Error
 
 DEADLINE_TEXT = {
     "first_content": "the provider sent nothing to read within {:g} s",
     "idle": "the provider went silent for {:g} s",
     "total": "the answer took longer than {:g} s",
+    "floor": "the provider sent fewer than {:g} tokens a second",
 }
 
+
+TRUNCATED = Error("truncated", "the provider closed the answer before its end", ending="truncated", retryable=True)
+CANCELLED = Error("cancelled", "the answer was stopped", ending="cancelled")
+DESERTED = Error("cancelled", "every reader left and none came back", ending="cancelled")
+SHUTTING_DOWN = Error("interrupted", "the relay is shutting down", ending="interrupted", retryable=True)
+ORPHANED = Error("interrupted", "the relay that wrote this answer is gone", ending="interrupted", retryable=True)
+LOG_LOST = Error("interrupted", "the stream's log cannot be written any more", ending="interrupted", retryable=True)
 
 FAULT = Error("internal", "an unexpected fault in the relay")
 """What a reader is told of a bug here; the log has its traceback."""
@@ -31,6 +39,22 @@ def timeout_event(expired: Expired) -> Error:
     """Return the event that tells of a deadline that has passed."""
     text = DEADLINE_TEXT[expired.kind].format(expired.seconds)
     return Error("timeout", text, ending="timed_out", retryable=True, code=expired.kind)
+
+
+def first_content_event(seconds: float) -> Error:
+    """Return the event that tells of an attempt without content."""
+    return timeout_event(Expired("first_content", seconds))
+
+
+def resting(provider: str, seconds: float) -> Error:
+    """Return the event for a provider that failed so often that it is left alone for ``seconds``."""
+    text = f"{provider} has failed repeatedly and is not asked for {seconds:.0f} s"
+    return Error("overloaded", text, retryable=True, code="circuit_open", retry_after=seconds)
+
+
+def refused(error: Overloaded) -> Error:
+    """Return the event for work that this side could not begin."""
+    return Error("overloaded", error.message, retryable=True, code=error.code, retry_after=error.retry_after)
 
 
 def error_event(error: ProviderError | RemoteProtocolError, *, begun: bool) -> Error:

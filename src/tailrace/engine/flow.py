@@ -36,6 +36,10 @@ class Flow:
         """Seconds the source has been paused, the present pause included."""
         return self._blocked + (self._clock() - self._since if self._full else 0.0)
 
+    def holds(self, reader: object) -> bool:
+        """Whether ``reader`` is one of those that hold the source back."""
+        return reader in self._full
+
     def full(self, reader: object) -> None:
         """Take note that ``reader`` cannot take more."""
         if not self._full:

@@ -1,14 +1,16 @@
 """A generation's life as two tables. Pure: it decides; `tailrace.engine.generation` acts.
 
 1. Everything that decides what may happen next to a generation is in `LIFE` and `AUDIENCE`; the code looks it up.
-2. The *phase* goes ``waiting → accepted → streaming → ended`` and only forward. ``ended`` absorbs everything:
-   a second stop, a late byte or a reader that leaves afterwards changes nothing.
+2. The *phase* goes ``waiting → accepted → streaming → ended``; only from ``accepted`` may it go back, to ask another
+   provider, and never once content has come. ``ended`` absorbs everything: a second stop, a late byte or a reader that
+   leaves afterwards changes nothing.
 3. The *audience* goes between ``attended`` and what the route's policy says of an empty room: ``grace`` (cancel
    when the time is over), ``detached`` (finish into the log) or ``draining`` (finish, within a budget).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
 from tailrace.engine.spec import OnDisconnect, Policy
@@ -18,6 +20,7 @@ Phase: TypeAlias = Literal["waiting", "accepted", "streaming", "ended"]
 Audience: TypeAlias = Literal["attended", "grace", "detached", "draining"]
 Signal: TypeAlias = Literal[
     "accept",  # the provider said yes
+    "retry",  # that attempt is over before its first content, another begins
     "content",  # the first event that a reader waits for
     "terminal",  # the dialect's terminal marker
     "closed",  # the provider closed without it
@@ -51,7 +54,7 @@ _CUT_SHORT: dict[Signal, Step] = {
 
 LIFE: dict[Phase, dict[Signal, Step]] = {
     "waiting": {"accept": Step("accepted"), **_CUT_SHORT},
-    "accepted": {"content": Step("streaming"), "terminal": _ends("completed"), **_CUT_SHORT},
+    "accepted": {"retry": Step("waiting"), "content": Step("streaming"), "terminal": _ends("completed"), **_CUT_SHORT},
     "streaming": {"terminal": _ends("completed"), **_CUT_SHORT},
     "ended": {},
 }
@@ -60,8 +63,11 @@ LIFE: dict[Phase, dict[Signal, Step]] = {
 EMPTY_ROOM: dict[OnDisconnect, Audience] = {"cancel": "grace", "detach": "detached", "drain": "draining"}
 """What the audience becomes when the last reader leaves, by the route's policy."""
 
-TIMED: frozenset[Audience] = frozenset({"grace", "draining"})
-"""Audiences that end by a timer of the policy's ``grace`` seconds."""
+TIMED: dict[Audience, Callable[[Policy], float]] = {
+    "grace": lambda policy: policy.grace,
+    "draining": lambda policy: policy.budget.seconds,
+}
+"""Audiences that end by a timer, and its seconds."""
 
 
 class Lifecycle:
@@ -87,4 +93,5 @@ class Lifecycle:
         if self.phase == "ended":
             return None
         self.audience = "attended" if count else EMPTY_ROOM[self._policy.on_disconnect]
-        return self._policy.grace if self.audience in TIMED else None
+        seconds = TIMED.get(self.audience)
+        return None if seconds is None else seconds(self._policy)

@@ -1,13 +1,14 @@
 """The relay: from a client's request to a running generation, and the list of those that run.
 
-Synchronous decisions (routing, translating) come first and raise `RequestError` before any work has begun; then one
-task a generation opens, reads and closes its upstream.
+Synchronous decisions (routing, translating) come first and raise `RequestError` before any work has begun; then the log
+is begun, or the one joined that an idempotency key already has, and one task carries the generation.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -17,19 +18,26 @@ import msgspec
 import structlog
 
 from tailrace.dialects import DIALECTS, Dialect, Reply, Translation
-from tailrace.engine.failures import trace
+from tailrace.engine.attempts import Answering, Attempts, Plan
+from tailrace.engine.breaker import Breaker
+from tailrace.engine.failures import CANCELLED, ORPHANED
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
+from tailrace.engine.retold import Retold
 from tailrace.engine.routing import Resolved, Router
-from tailrace.engine.spec import Limits, ProviderSpec, RouteSpec, Target
+from tailrace.engine.spec import Budget, Limits, OnDisconnect, Policy, ProviderSpec, RouteSpec, Target
 from tailrace.engine.upstream import Call, Upstream
-from tailrace.errors import BadRequest, NotFound, Overloaded, ProviderError, RemoteProtocolError, StatusError
-from tailrace.events import Request, Turn
-from tailrace.log import LogStore, MemoryStore, StreamInfo, StreamLog
+from tailrace.errors import BadRequest, NotFound, Overloaded
+from tailrace.events import Ending, Request, Turn
+from tailrace.ledger import Ledger, NoLedger
+from tailrace.log import Claim, LogStore, MemoryStore, StreamInfo, StreamLog
 from tailrace.structured import ToolGate
 
 SWEEP = 5.0
 """Seconds between two looks for logs whose time is over."""
+
+STOP_WAIT = 2.0
+"""Seconds to wait for another node to stop a stream before saying that it was asked to."""
 
 OWN_WORDS = frozenset({"unreachable", "internal"})
 """Kinds of error whose message is ours. Any other may be the provider's, which likes to repeat what it was asked."""
@@ -43,6 +51,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     ``dialect`` is the door's; ``headers`` are the client's own, lower case, without credentials; ``owner`` is the
     identity that the stream will belong to. ``whole_tools`` holds each tool call back until its arguments are complete
     and valid for the tool's schema. ``more`` are turns to add to the conversation: an answer is asked for again.
+    ``claim`` is the client's idempotency key. ``on_disconnect``, ``grace`` and ``budget`` stand in for the
+    route's.
     """
 
     dialect: str
@@ -51,34 +61,32 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     whole_tools: bool = False
     more: tuple[Turn, ...] = ()
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """One target, with the request in its provider's dialect."""
-
-    target: Target
-    provider: ProviderSpec
-    call: Call
-    ignored: tuple[str, ...]
+    claim: Claim | None = None
+    on_disconnect: OnDisconnect | None = None
+    grace: float | None = None
+    budget: Budget | None = None
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A generation that has begun, the request it answers, and what of that its provider was not told.
+    """A stream that answers a request, and what of that its provider was not told.
 
+    ``joined`` is whether the stream had been begun before, by a request with the same claim, perhaps on another node.
     ``repair`` is whether the route allows asking again when the answer is not the document that was asked for.
     """
 
-    generation: Generation
+    log: StreamLog
     request: Request
     ignored: tuple[str, ...]
     repair: bool = False
+    joined: bool = False
 
 
 class Relay:
     """All that carries answers in this process.
 
-    ``upstreams`` replace the HTTP upstream of the providers they are named after (the local model). To be used as an
-    async context manager: leaving it interrupts what still runs and closes every connection.
+    ``upstreams`` replace the HTTP upstream of the providers they are named after (the local model). ``store`` keeps the
+    logs, ``ledger`` the attempts; the relay starts and closes both. To be used as an async context manager: leaving it
+    interrupts what still runs and closes every connection.
     """
 
     def __init__(
@@ -89,23 +97,38 @@ class Relay:
         limits: Limits | None = None,
         upstreams: Mapping[str, Upstream] | None = None,
         store: LogStore | None = None,
+        ledger: Ledger | None = None,
         wall_clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(32),
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self.limits = limits or Limits()
         self.router = Router(providers, routes or {})
+        self.shared = store is not None and not isinstance(store, MemoryStore)
         self.store: LogStore = store or _memory_store(self.limits)
+        self.ledger: Ledger = ledger or NoLedger()
         self.draining = False
         self._wall_clock = wall_clock
         self._new_id = new_id
         self._upstreams: dict[str, Upstream] = {
             name: (upstreams or {}).get(name) or HttpUpstream(spec) for name, spec in providers.items()
         }
+        self.breakers = {name: Breaker(self.limits.breaker_failures, self.limits.breaker_seconds) for name in providers}
+        self._attempts = Attempts(
+            self._upstreams,
+            self.breakers,
+            self.ledger,
+            wall_clock=wall_clock,
+            jitter=jitter,
+            new_id=lambda: secrets.token_hex(16),
+        )
         self._live: dict[str, Generation] = {}
         self._ended: dict[str, Generation] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        await self.ledger.start()
+        await self.store.start(self)
         self._sweeper = asyncio.create_task(self._sweep(), name="tailrace sweep")
         return self
 
@@ -114,67 +137,120 @@ class Relay:
 
     # ---- requests ---------------------------------------------------------------------------------------------
 
-    def open(self, ask: Ask) -> Opened:
-        """Begin a generation for ``ask``. Raises `RequestError` when it cannot be begun; nothing has run then."""
+    async def open(self, ask: Ask) -> Opened:
+        """Begin a generation for ``ask``, or join the one that its claim has.
+
+        Raises `RequestError` when it cannot be begun; no provider has been asked then.
+        """
         if self.draining:
             raise Overloaded("the relay is shutting down")
-        if len(self._live) >= self.limits.logs or self.store.full:
-            raise Overloaded("too many answers are being written")
         door = DIALECTS[ask.dialect]
         request = door.parse(ask.body)
         resolved = self.router.resolve(request.model, ask.dialect)
         plans = self._plans(resolved, door, request, ask)
-        gate = ToolGate({tool.name: tool.schema for tool in request.tools}) if ask.whole_tools else None
-        info = StreamInfo(
-            id=self._new_id(),
-            owner=ask.owner,
-            dialect=door.name,
-            model=request.model,
-            created=self._wall_clock(),
-            chat=request.echo.get("chat", ""),
-        )
+        schemas = {tool.name: tool.schema for tool in request.tools}
+        if ask.whole_tools:
+            ToolGate(schemas)  # raises for a schema that is none, while that can be said
+        if len(self._live) >= self.limits.logs or self.store.full:
+            raise Overloaded("too many answers are being written")
+        info = self._info(ask, door, request)
+        log = await self.store.create(info, ids=door.ids, claim=ask.claim)
+        if log.info.id != info.id:
+            return Opened(log, request, plans[0].ignored, joined=True)
+        policy = _policy(resolved.policy, ask, background=request.background)
         generation = Generation(
-            self.store.create(info, ids=door.ids),
+            log,
             door=door,
-            provider=plans[0].provider,
-            reply=Reply(
-                id=f"msg_{info.id[:22]}",
-                model=request.model,
-                created=int(info.created),
-                include_usage=request.include_usage,
-                echo=request.echo,
-            ),
-            policy=msgspec.structs.replace(resolved.policy, on_disconnect="detach")
-            if request.background
-            else resolved.policy,
-            on_end=self._on_end,
-            gate=gate,
+            reply=msgspec.convert(info.reply, Reply),
+            policy=policy,
+            on_end=lambda ended: self._on_end(ended, ask),
+            elsewhere=(lambda: self.store.followed_elsewhere(info.id)) if self.shared else None,
         )
         self._live[info.id] = generation
-        generation.task = asyncio.create_task(self._carry(generation, plans), name=f"generation {info.id[:8]}")
-        return Opened(generation, request, plans[0].ignored, resolved.policy.repair)
+        answering = Answering(
+            door=door,
+            reply=generation.reply,
+            gate=lambda: ToolGate(schemas) if ask.whole_tools else None,
+            eager=request.background,
+        )
+        generation.task = asyncio.create_task(
+            self._attempts.carry(generation, plans, answering), name=f"generation {info.id[:8]}"
+        )
+        return Opened(log, request, plans[0].ignored, policy.repair)
 
     def generation(self, stream_id: str) -> Generation | None:
         """Return the generation of that id while this process knows it."""
         return self._live.get(stream_id) or self._ended.get(stream_id)
 
-    def owned(self, stream_id: str, owner: str) -> StreamLog:
+    def told(self, log: StreamLog) -> Generation | Retold:
+        """Return who can tell the message of ``log`` so far: its generation, or what its frames add up to."""
+        return self.generation(log.info.id) or Retold(log)
+
+    async def owned(self, stream_id: str, owner: str) -> StreamLog:
         """Return the log of ``owner``'s stream; raises `NotFound`, the same whether unknown or another's."""
-        log = self.store.get(stream_id)
+        log = await self.store.find(stream_id)
         if log is None or log.info.owner != owner:
             raise NotFound("no stream of that id", code="stream_not_found")
         return log
+
+    async def stop(self, log: StreamLog) -> None:
+        """Stop the stream of ``log``, wherever it is written. Idempotent; returns when it has ended, or was asked to.
+
+        Raises `Overloaded` when that is another node that cannot be told.
+        """
+        generation = self.generation(log.info.id)
+        if generation is not None:
+            generation.stop()
+        elif log.ending is None:
+            await self.store.ask_stop(log.info.id)
+        await self._settled(log)
+
+    async def _settled(self, log: StreamLog) -> None:
+        if log.ending is not None:
+            return
+        ended = asyncio.get_running_loop().create_future()
+
+        def look() -> None:
+            if (log.ending is not None or log.severed) and not ended.done():
+                ended.set_result(None)
+
+        unwatch = log.watch(look)
+        try:
+            await asyncio.wait([ended], timeout=STOP_WAIT)
+        finally:
+            unwatch()
 
     @property
     def live(self) -> int:
         """How many generations are running."""
         return len(self._live)
 
+    # ---- what the store says ----------------------------------------------------------------------------------
+
+    def stop_asked(self, stream_id: str) -> None:
+        """Stop a stream that is written here: somebody asked for it at another node."""
+        generation = self._live.get(stream_id)
+        if generation is not None:
+            generation.stop()
+
+    def lost(self, log: StreamLog) -> bytes:
+        """End a stream whose log cannot be written here any more; return the last words for its readers."""
+        generation = self.generation(log.info.id)
+        return b"" if generation is None else generation.log_lost()
+
+    def last_words(self, log: StreamLog, ending: Ending) -> list[bytes]:
+        """Return the frames that end a stream whose writer died."""
+        return Retold(log).closing(CANCELLED if ending == "cancelled" else ORPHANED)
+
     # ---- shutting down ----------------------------------------------------------------------------------------
 
     async def drain(self, grace: float) -> None:
-        """Take no new work, let what runs finish for ``grace`` seconds, then interrupt it and tell its readers."""
+        """Take no new work, let what runs finish for ``grace`` seconds, then interrupt it and tell its readers.
+
+        Readers of what other nodes write are let go at once: they come back, and find another node.
+        """
         self.draining = True
+        self.store.sever()
         if self._live:
             await asyncio.wait([generation.over for generation in self._live.values()], timeout=grace)
         for generation in list(self._live.values()):
@@ -193,8 +269,31 @@ class Relay:
         await asyncio.gather(*tasks, return_exceptions=True)
         for upstream in self._upstreams.values():
             await upstream.aclose()
+        await self.ledger.aclose()
+        await self.store.aclose()
 
     # ---- inside -----------------------------------------------------------------------------------------------
+
+    def _info(self, ask: Ask, door: Dialect, request: Request) -> StreamInfo:
+        stream_id, created = self._new_id(), self._wall_clock()
+        chat = request.echo.get("chat", "")
+        reply = Reply(
+            id=f"msg_{stream_id[:22]}",
+            model=request.model,
+            created=int(created),
+            include_usage=request.include_usage,
+            echo=request.echo,
+        )
+        return StreamInfo(
+            id=stream_id,
+            owner=ask.owner,
+            dialect=door.name,
+            model=request.model,
+            created=created,
+            chat=chat,
+            names=(f"chat:{chat}",) if chat else (),
+            reply=msgspec.to_builtins(reply),
+        )
 
     def _plans(self, resolved: Resolved, door: Dialect, request: Request, ask: Ask) -> list[Plan]:
         """Translate the request for each target; one that cannot take it is passed over, unless none can."""
@@ -226,29 +325,14 @@ class Relay:
         call = Call(model=target.model, path=path, body=body, client_headers=headers, connect=connect)
         return Plan(target, spec, call, ignored)
 
-    async def _carry(self, generation: Generation, plans: list[Plan]) -> None:
-        """Try the targets in turn until one accepts, and carry its answer to the end."""
-        for plan, following in zip(plans, [*plans[1:], None], strict=True):
-            try:
-                await self._upstreams[plan.target.provider].run(plan.call, generation)
-            except (ProviderError, RemoteProtocolError) as error:
-                if following is not None and _another_may_do(error) and generation.retarget(following.provider):
-                    status = getattr(error, "status", None)
-                    _log.warning("target_failed", target=str(plan.target), error=type(error).__name__, status=status)
-                    continue
-                generation.upstream_failed(error)
-            except Exception as bug:  # noqa: BLE001 - it must end its generation, not hang its readers
-                _log.error("generation_bug", target=str(plan.target), exception=trace(bug))
-                generation.broken()
-            else:
-                generation.upstream_closed()
-            return
-
-    def _on_end(self, generation: Generation) -> None:
+    def _on_end(self, generation: Generation, ask: Ask) -> None:
         info = generation.log.info
         self._live.pop(info.id, None)
         self._ended[info.id] = generation
         usage, error = generation.fold.usage, generation.error
+        if ask.claim is not None and generation.nothing_said and generation.ending not in {"completed", "cancelled"}:
+            # Nobody was given anything: the SDKs' own retry, which has the same key, must be able to do better.
+            self.store.release(info.owner, ask.claim)
         _log.info(
             "generation_ended",
             stream=info.id[:8],
@@ -272,11 +356,11 @@ class Relay:
                     self._ended.pop(stream_id, None)
 
 
-def _another_may_do(error: ProviderError | RemoteProtocolError) -> bool:
-    """Whether the fault is this provider's own, so that the same request may work elsewhere."""
-    if isinstance(error, StatusError):
-        return error.status in {401, 403, 404, 408, 409, 429} or error.status >= 500
-    return isinstance(error, ProviderError)
+def _policy(policy: Policy, ask: Ask, *, background: bool) -> Policy:
+    """Return the route's policy with what the request says of its own."""
+    on_disconnect = "detach" if background else ask.on_disconnect or policy.on_disconnect
+    grace = policy.grace if ask.grace is None else ask.grace
+    return msgspec.structs.replace(policy, on_disconnect=on_disconnect, grace=grace, budget=ask.budget or policy.budget)
 
 
 def _since(start: float, moment: float | None) -> float | None:

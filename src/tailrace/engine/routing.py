@@ -10,11 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tailrace.engine.spec import Policy, ProviderSpec, RouteSpec, Target
+from tailrace.engine.spec import Policy, ProviderSpec, Retry, RouteSpec, Target
 from tailrace.errors import BadRequest, NotFound
 
 MAX_NAME = 512
 """Most characters of a model's name, which stands in logs and lists. Bedrock's ARNs, the longest, have below 200."""
+
+
+PLAIN = Policy(retry=Retry(attempts=1))
+"""The policy of a model that is asked for without a route: its failure is told at once, to clients whose SDK tries
+again by itself."""
 
 
 class Resolved(NamedTuple):
@@ -42,7 +47,7 @@ class Router:
         target = self._named(model) or self._listed(model) or self._of_dialect(model, dialect)
         if target is None:
             raise NotFound(self._unknown(model), code="model_not_found", param="model")
-        return Resolved((target,), Policy())
+        return Resolved((target,), PLAIN)
 
     def names(self) -> list[str]:
         """The names that are sure to be known: routes, then ``provider/model`` for each listed model."""

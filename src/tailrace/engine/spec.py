@@ -81,26 +81,62 @@ class Target(msgspec.Struct, frozen=True):
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for a provider; None waits for ever.
 
-    ``first_content`` is long because reasoning models think for minutes before the first event that counts
-    (60 to 120 s are usual, provider-side limits are 600 s); ``idle`` counts content, not bytes: pings do not reset it.
+    ``connect`` is three lost SYNs (1 + 2 + 4 s) and a handshake. ``first_content`` is long because reasoning models
+    think for minutes before the first event that counts (60 to 120 s are usual, provider-side limits are 600 s); it
+    holds for each attempt. ``idle`` counts content, not bytes: pings do not reset it; 120 s because models pause that
+    long between thinking and speaking. ``total`` is for the whole answer, all attempts included: the longest answers
+    that providers allow take most of an hour. ``floor`` is the fewest tokens a second, measured over ``floor_window``
+    seconds of an answer that has begun: a provider that drips never goes idle. It is off unless set, since what is too
+    slow depends on the model; it counts four characters as a token.
     """
 
     connect: float = 10.0
     first_content: float | None = 600.0
     idle: float | None = 120.0
     total: float | None = 3600.0
+    floor: float | None = None
+    floor_window: float = 30.0
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an answer that nobody reads any more may go on under ``drain``, in seconds and in tokens.
+
+    A minute and a thousand tokens finish most answers that are nearly done, whose exact usage is then known, and cost
+    less than a cent in most models.
+    """
+
+    seconds: float = 60.0
+    tokens: int | None = 1000
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """How often, and when, a request is tried again before its first content. Nothing is ever tried after it.
+
+    ``attempts`` is for each target, the first included: 2 outlives a single lost connection or a momentary overload,
+    and the SDKs try again by themselves. ``backoff`` seconds double from round to round, up to ``longest``, with full
+    jitter; a ``Retry-After`` longer than ``longest`` is not waited for but passed on to the client. ``hedge_after``
+    seconds without content, the next target is asked as well and the first content wins: off unless set, as both are
+    paid for.
+    """
+
+    attempts: int = 2
+    backoff: float = 0.5
+    longest: float = 8.0
+    hedge_after: float | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What a route does when its readers leave, and how long it waits for its provider.
 
-    ``grace`` is how long a reader may stay away before ``cancel`` closes the upstream. ``repair`` allows asking once
-    more when a whole answer is not the document that was asked for.
+    ``grace`` is how many seconds a reader may stay away before ``cancel`` closes the upstream; ``budget`` is how far
+    ``drain`` goes. ``repair`` allows asking once more when a whole answer is not the document that was asked for.
     """
 
     on_disconnect: OnDisconnect = "cancel"
     grace: float = 30.0
+    budget: Budget = Budget()
     repair: bool = False
+    retry: Retry = Retry()
     deadlines: Deadlines = Deadlines()
 
 
@@ -124,6 +160,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     ``logs_bytes``/``logs``: all logs together; finished ones leave first, oldest first.
     ``ttl``: seconds a finished stream stays readable: a phone that was in a pocket comes back within minutes.
     ``reader_stall``: seconds a reader may stay full before it is cut, its cursor intact.
+    ``breaker_failures``/``breaker_seconds``: after so many failures in a row a provider is not asked for so long; then
+    one request tries it. Five do not happen by chance; 30 s is the usual length of an incident that ends by itself. 0
+    failures: no breaker.
     ``heartbeat``: seconds of silence before one is sent; the strictest usual proxy gives up after 30; 0 is off.
     ``open_early_after``: seconds to wait for the provider's first event before answering 200 without it.
     """
@@ -137,5 +176,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     logs: int = 10_000
     ttl: float = 300.0
     reader_stall: float = 60.0
+    breaker_failures: int = 5
+    breaker_seconds: float = 30.0
     heartbeat: float = 15.0
     open_early_after: float = 10.0

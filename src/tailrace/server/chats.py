@@ -32,7 +32,7 @@ class Chats:
     async def follow(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET …/stream``: the live answer from its beginning, or 204."""
         try:
-            log = self._live(scope)
+            log = await self._live(scope)
         except RequestError as error:
             await send_error(send, event_of(error), DIALECT)
             return
@@ -44,29 +44,27 @@ class Chats:
     async def stop(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """``POST …/stop``: end the live answer now, or 204: what is not being written needs no stop."""
         try:
-            log = self._live(scope)
+            log = await self._live(scope)
+            if log is not None:
+                await self._relay.stop(log)
         except RequestError as error:
             await send_error(send, event_of(error), DIALECT)
             return
-        generation = None if log is None else self._relay.generation(log.info.id)
-        if log is None or generation is None:
+        if log is None:
             await _nothing(send)
             return
-        generation.stop()
-        await send_json(send, 200, {"id": log.info.id, "state": "ended", "ending": log.ending})
+        state = "stopping" if log.ending is None else "ended"
+        await send_json(send, 200, {"id": log.info.id, "state": state, "ending": log.ending})
 
-    def _live(self, scope: Scope) -> StreamLog | None:
+    async def _live(self, scope: Scope) -> StreamLog | None:
         """Return the newest log of the caller's chat while it is being written; raises `RequestError`."""
         owner = self._keyring.identify(headers_of(scope))
         chat = scope["path_params"]["chat_id"]
         if not chat:
             # Streams that belong to no chat have this for its name.
             return None
-        newest = next(
-            (log for log in self._relay.store.owned_by(owner) if log.info.dialect == DIALECT and log.info.chat == chat),
-            None,
-        )
-        return newest if newest is not None and newest.ending is None else None
+        newest = await self._relay.store.find_named(owner, f"chat:{chat}")
+        return newest if newest is not None and newest.ending is None and newest.info.dialect == DIALECT else None
 
 
 async def _nothing(send: Send) -> None:

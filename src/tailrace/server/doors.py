@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from tailrace.engine import Ask, Relay
+from tailrace.engine import Ask, Opened, Relay
 from tailrace.errors import BadRequest, RequestError
 from tailrace.server.array import ArraySend
 from tailrace.server.auth import CREDENTIAL_HEADERS, Keyring
@@ -17,6 +17,7 @@ from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of, ignored_header, read_json
 from tailrace.server.respond import answer_stream, answer_whole
 from tailrace.server.responses import answer_begun
+from tailrace.server.wishes import read_wishes
 
 Prepare: TypeAlias = Callable[[Scope, dict[str, Any]], dict[str, Any]]
 
@@ -87,13 +88,6 @@ DOORS: tuple[DoorSpec, ...] = (
 )
 """Every door that begins an answer."""
 
-OPEN_EARLY = "tailrace-open-early"
-"""Request header, any value: answer 200 with the stream's name at once, and tell every failure in the stream. For
-clients that want to be able to stop before the first token."""
-
-WHOLE_TOOLS = "tailrace-tools"
-"""Request header: ``complete`` holds each tool call back until its arguments are complete and valid."""
-
 NOT_FORWARDED = frozenset({*CREDENTIAL_HEADERS, "cookie", "host", "content-length", "connection"})
 """Client headers that end here, whatever the dialect: credentials for us are not credentials for a provider."""
 
@@ -103,6 +97,7 @@ class Door:
 
     def __init__(self, relay: Relay, keyring: Keyring, spec: DoorSpec) -> None:
         self._relay = relay
+        self._body = relay.limits.body
         self._keyring = keyring
         self._dialect = spec.dialect
         self._prepare = spec.prepare
@@ -119,39 +114,53 @@ class Door:
             client_headers = headers_of(scope)
             query = scope.get("query_string", b"") if self._query_key else b""
             owner = self._keyring.identify(client_headers, query)
-            body = await read_json(receive, client_headers, self._relay.limits.body)
+            wishes = read_wishes(client_headers)
+            body = self._prepare(scope, self._with_model(await read_json(receive, client_headers, self._body)))
             ask = Ask(
                 dialect=self._dialect,
-                body=self._prepare(scope, self._with_model(body)),
+                body=body,
                 owner=owner,
                 headers={k: v for k, v in client_headers.items() if k not in NOT_FORWARDED},
-                whole_tools=_whole_tools(client_headers.get(WHOLE_TOOLS)),
+                whole_tools=wishes.whole_tools,
+                claim=wishes.claim(self._dialect, body),
+                on_disconnect=wishes.on_disconnect,
+                grace=wishes.grace,
+                budget=wishes.budget,
             )
-            opened = self._relay.open(ask)
+            opened = await self._relay.open(ask)
+            if opened.ignored:
+                headers["tailrace-ignored"] = ignored_header(opened.ignored)
+            if opened.joined:
+                headers["idempotent-replayed"] = "true"
+            if self._array and _form(scope) == "json":
+                send = ArraySend(send)
+            await self._answer(ask, opened, (receive, send), headers, early=wishes.open_early)
         except Disconnected:
             return
         except RequestError as error:
             await send_error(send, event_of(error), self._dialect, headers)
-            return
-        if opened.ignored:
-            headers["tailrace-ignored"] = ignored_header(opened.ignored)
-        generation = opened.generation
-        if self._array and _form(scope) == "json":
-            send = ArraySend(send)
+
+    async def _answer(
+        self, ask: Ask, opened: Opened, client: tuple[Receive, Send], headers: dict[str, str], *, early: bool
+    ) -> None:
+        relay, log = self._relay, opened.log
+        receive, send = client
         if opened.request.stream:
-            limits = self._relay.limits
-            if OPEN_EARLY in client_headers:
+            limits = relay.limits
+            if early:
                 limits = msgspec.structs.replace(limits, open_early_after=0.0)
-            await answer_stream(generation, receive, send, limits=limits, headers=headers)
+            await answer_stream(relay, log, receive, send, limits=limits, headers=headers)
         elif opened.request.background:
-            await answer_begun(self._relay, generation, receive, send, headers)
+            await answer_begun(relay, log, receive, send, headers)
         else:
+            # A second attempt is a request of its own: the first one's stream has the claim.
             await answer_whole(
+                relay,
                 opened,
                 receive,
                 send,
                 headers=headers,
-                again=lambda more: self._relay.open(msgspec.structs.replace(ask, more=more)),
+                again=lambda more: relay.open(msgspec.structs.replace(ask, more=more, claim=None)),
             )
 
     def _with_model(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -159,9 +168,3 @@ class Door:
             return body
         names = self._relay.router.names()
         return {**body, "model": names[0]} if names else body
-
-
-def _whole_tools(value: str | None) -> bool:
-    if value not in {None, "complete"}:
-        raise BadRequest(f"{WHOLE_TOOLS} can only be 'complete', not {value!r}", param=WHOLE_TOOLS)
-    return value is not None

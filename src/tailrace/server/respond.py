@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tailrace.dialects import DIALECTS, Dialect
-from tailrace.engine import Generation, Limits, Opened, Relay
-from tailrace.errors import BadRequest, RequestError
+from tailrace.engine import Generation, Limits, Opened, Relay, Retold
+from tailrace.errors import Gone, Overloaded, RequestError
 from tailrace.events import Error, Turn
 from tailrace.log import StreamLog
 from tailrace.server.documents import asking_again, objection, refusal
@@ -16,6 +16,7 @@ from tailrace.server.errors import send_error
 from tailrace.server.fields import FieldsView
 from tailrace.server.http import STREAM_HEADERS, Receive, Send, encode_headers, send_json, watch_disconnect
 from tailrace.server.sink import AsgiSink
+from tailrace.server.waiting import begun, ended, when
 from tailrace.sse import comment
 
 RETRY = b"retry: 1000\n"
@@ -42,35 +43,46 @@ def stream_headers(log: StreamLog, dialect: Dialect) -> dict[str, str]:
 
 
 async def answer_stream(
-    generation: Generation, receive: Receive, send: Send, *, limits: Limits, headers: dict[str, str]
+    relay: Relay, log: StreamLog, receive: Receive, send: Send, *, limits: Limits, headers: dict[str, str]
 ) -> None:
     """Answer a POST by streaming: with the true status while that is still possible, then frame by frame."""
     gone = watch_disconnect(receive)
+    generation = relay.generation(log.info.id)
     # Counted as a reader from the first moment, so that a client that leaves before the first token is noticed.
-    generation.attach(gone)
+    if generation is not None:
+        generation.attach(gone)
     try:
-        await asyncio.wait(
-            {gone, generation.committed}, timeout=limits.open_early_after, return_when=asyncio.FIRST_COMPLETED
-        )
+        with when(log, begun) as ready:
+            await asyncio.wait({gone, ready}, timeout=limits.open_early_after, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
             return
-        if generation.error is not None and generation.first_content is None:
-            await refuse(generation, send, headers)
-            return
-        sink = _sink(generation.log, generation, send, limits, after=0)
-        await _follow(sink, gone, send, {**stream_headers(generation.log, generation.door), **headers})
+        if log.severed:
+            raise MOVED
+        if log.ending is not None:
+            told = relay.told(log)
+            if told.error is not None and told.nothing_said:
+                await refuse(told, send, headers)
+                return
+        sink = _sink(log, generation if log.ending is None else None, send, limits, after=0)
+        await _follow(sink, gone, send, {**stream_headers(log, DIALECTS[log.info.dialect]), **headers})
     finally:
-        generation.detach(gone)
+        if generation is not None:
+            generation.detach(gone)
         gone.cancel()
 
 
+MOVED = Overloaded("this node is going away and another one writes the answer: ask again", code="moved")
+"""What is told instead of an answer that can no longer be followed here."""
+
+
 async def answer_whole(
+    relay: Relay,
     opened: Opened,
     receive: Receive,
     send: Send,
     *,
     headers: dict[str, str],
-    again: Callable[[tuple[Turn, ...]], Opened],
+    again: Callable[[tuple[Turn, ...]], Awaitable[Opened]],
 ) -> None:
     """Answer a POST with the whole message, or with the error that kept it from being whole.
 
@@ -79,52 +91,69 @@ async def answer_whole(
     """
     gone = watch_disconnect(receive)
     try:
-        generation = await _whole(opened.generation, gone)
-        reason = _objection(opened, generation)
-        if reason is not None and opened.repair:
+        told = await _whole(relay, opened.log, gone)
+        reason = _objection(opened, told)
+        if told is not None and reason is not None and opened.repair:
             # Where there can be no second attempt the first one's fault is what the client hears.
             with contextlib.suppress(RequestError):
-                opened = again(asking_again(opened.generation.message(), reason))
-                generation = await _whole(opened.generation, gone)
-                reason = _objection(opened, generation)
-        if generation is None:
+                opened = await again(asking_again(told.message(), reason))
+                told = await _whole(relay, opened.log, gone)
+                reason = _objection(opened, told)
+        if told is None:
             return
-        headers = {"tailrace-stream-id": generation.log.info.id, **headers}
+        headers = {"tailrace-stream-id": told.log.info.id, **headers}
         if reason is not None:
-            await send_document_error(send, generation, reason, headers)
-        elif generation.ending != "completed":
-            await refuse(generation, send, headers)
+            await send_document_error(send, told, reason, headers)
+        elif told.ending != "completed":
+            await refuse(told, send, headers)
         else:
-            log, door = generation.log, generation.door
+            log, door = told.log, told.door
             last, _ = log.read(log.tail - 1, 1)
-            body = door.whole_body(last) or door.message_body(generation.message(), generation.reply)
+            body = door.whole_body(last) or door.message_body(told.message(), told.reply)
             await send_json(send, 200, body, headers)
     finally:
         gone.cancel()
 
 
-async def _whole(generation: Generation, gone: asyncio.Task[None]) -> Generation | None:
+async def _whole(relay: Relay, log: StreamLog, gone: asyncio.Task[None]) -> Generation | Retold | None:
     """Wait for the end; return None when the client has gone before it."""
-    generation.attach(gone)
+    generation = relay.generation(log.info.id)
+    if generation is not None:
+        generation.attach(gone)
     try:
-        await asyncio.wait({gone, generation.over}, return_when=asyncio.FIRST_COMPLETED)
+        with when(log, ended) as ready:
+            await asyncio.wait({gone, ready}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        generation.detach(gone)
-    return None if gone.done() and generation.ending is None else generation
+        if generation is not None:
+            generation.detach(gone)
+    if log.ending is None:
+        if gone.done():
+            return None
+        raise MOVED
+    return relay.told(log)
 
 
-def _objection(opened: Opened, generation: Generation | None) -> str | None:
-    if generation is None or generation.ending != "completed":
+def _objection(opened: Opened, told: Generation | Retold | None) -> str | None:
+    if told is None or told.ending != "completed":
         return None
-    return objection(opened.request, generation.message())
+    return objection(opened.request, told.message())
 
 
-async def send_document_error(send: Send, generation: Generation, reason: str, headers: dict[str, str]) -> None:
+async def send_document_error(send: Send, told: Generation | Retold, reason: str, headers: dict[str, str]) -> None:
     """Answer 422 in the client's dialect; what came instead of the document is in ``tailrace.output``."""
-    error = refusal(generation.message(), reason)
-    body = generation.door.error_body(error)
+    error = refusal(told.message(), reason)
+    body = told.door.error_body(error)
     body["tailrace"] = {**body.get("tailrace", {}), **error.data}
     await send_json(send, error.http_status, body, headers)
+
+
+def check_cursor(log: StreamLog, after: int, param: str = "after") -> None:
+    """Raise `Gone` when ``log`` cannot be read after ``after``: it must be read again from its beginning."""
+    if after > log.tail:
+        # Not one that was given out and lost: only what is stored is sent. But a store can lose what it had.
+        raise Gone(f"the stream has no event {after}: its last is {log.tail}", code="cursor_reset", param=param)
+    if after < log.first:
+        raise Gone(f"the events before {log.first + 1} are gone", code="cursor_trimmed", param=param)
 
 
 async def answer_resume(relay: Relay, log: StreamLog, after: int, receive: Receive, send: Send) -> None:
@@ -148,13 +177,13 @@ async def answer_resume(relay: Relay, log: StreamLog, after: int, receive: Recei
 async def answer_fields(relay: Relay, log: StreamLog, after: int, receive: Receive, send: Send) -> None:
     """Answer a GET by the paths of the stream's JSON as they grow, after event ``after`` of that stream of its own."""
     limits = relay.limits
+    check_cursor(log, 0)
     fields = FieldsView(log, max_bytes=limits.log_bytes, max_frames=limits.log_frames)
     view = fields.view
     headers = {"content-type": "text/event-stream", **dict(STREAM_HEADERS), "tailrace-stream-id": log.info.id}
     gone = watch_disconnect(receive)
     try:
-        if after > view.tail:
-            raise BadRequest(f"the cursor {after} is ahead of the stream", code="cursor_ahead", param="after")
+        check_cursor(view, after)
         if view.ending is not None and after >= view.tail:
             await send({"type": "http.response.start", "status": 204, "headers": encode_headers(headers)})
             await send({"type": "http.response.body", "body": b""})
@@ -202,8 +231,7 @@ async def _follow(
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def refuse(generation: Generation, send: Send, headers: dict[str, str]) -> None:
-    """Answer with the error that ended ``generation``, and its status."""
-    error = generation.error or Error("internal", "the answer ended without a reason")
-    log = generation.log
-    await send_error(send, error, generation.door.name, {"tailrace-stream-id": log.info.id, **headers})
+async def refuse(told: Generation | Retold, send: Send, headers: dict[str, str]) -> None:
+    """Answer with the error that ended the stream, and its status."""
+    error = told.error or Error("internal", "the answer ended without a reason")
+    await send_error(send, error, told.door.name, {"tailrace-stream-id": told.log.info.id, **headers})

@@ -1,8 +1,9 @@
 """The doors of a response that exists: OpenAI's clients follow, read and cancel one by the id that they were given.
 
 The id is the provider's where its stream is passed on as it came, ours otherwise; it stands in the first frame of the
-log. `ResponseIndex` finds the stream by it, for its owner only. The cursor of these clients, ``starting_after``, is
-the ``sequence_number`` of the last event that they have: the number of its frame, less one.
+log, which its owner, and nobody else, finds by it; when a provider gives an id twice, the newest stream has it. The
+cursor of these clients, ``starting_after``, is the ``sequence_number`` of the last event that they have: the number of
+its frame, less one.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tailrace.dialects import DIALECTS
-from tailrace.engine import Generation, Relay
+from tailrace.engine import Relay
 from tailrace.errors import BadRequest, NotFound, RequestError
 from tailrace.log import StreamLog, parse_cursor
 from tailrace.server.auth import Keyring
 from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Receive, Scope, Send, headers_of, send_json, watch_disconnect
-from tailrace.server.respond import answer_resume, refuse
+from tailrace.server.respond import answer_resume, check_cursor, refuse
+from tailrace.server.waiting import begun, when
 
 DIALECT = "openai_responses"
 
@@ -36,55 +38,12 @@ STATUSES: dict[str | None, str] = {
 """Ending → status of the response; one that is ``completed`` says its own."""
 
 
-class ResponseIndex:
-    """Finds a stream by its response's id.
-
-    Nothing is kept beside the logs but what their first frames said, so the index is as bounded as they are, and
-    forgets with them. The owner is part of the key: who asks for another's response looks it up among their own. When
-    a provider gives an id twice, the newest stream has it.
-    """
-
-    def __init__(self, relay: Relay) -> None:
-        self._relay = relay
-        self._streams: dict[tuple[str, str], str] = {}
-        self._read: set[str] = set()
-
-    def find(self, response_id: str, owner: str) -> StreamLog:
-        """Return the log; raises `NotFound`, the same whether unknown or another's."""
-        self._learn(owner)
-        stream_id = self._streams.get((owner, response_id))
-        if stream_id is not None:
-            return self._relay.owned(stream_id, owner)
-        raise NotFound(f"no response of the id {response_id[:100]!r}", code="response_not_found")
-
-    def _learn(self, owner: str) -> None:
-        """Read the first frames of ``owner``'s streams that have not been read; newest first, up to one that has."""
-        new: list[tuple[str, str]] = []
-        for log in self._relay.store.owned_by(owner):
-            stream_id = log.info.id
-            if log.info.dialect != DIALECT or stream_id in self._read:
-                continue
-            begun = begun_response(log)
-            if begun is not None:
-                self._read.add(stream_id)
-                new.append((str(begun.get("id")), stream_id))
-        if new:
-            self._forget()
-        for response_id, stream_id in reversed(new):
-            self._streams[owner, response_id] = stream_id
-
-    def _forget(self) -> None:
-        self._read = {stream_id for stream_id in self._read if self._relay.store.get(stream_id) is not None}
-        self._streams = {key: stream_id for key, stream_id in self._streams.items() if stream_id in self._read}
-
-
 class Responses:
     """The endpoints below ``/v1/responses``."""
 
     def __init__(self, relay: Relay, keyring: Keyring) -> None:
         self._relay = relay
         self._keyring = keyring
-        self._index = ResponseIndex(relay)
 
     async def retrieve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET /v1/responses/{id}``: the response so far, or, with ``stream=true``, its events.
@@ -98,8 +57,7 @@ class Responses:
                 await send_json(send, 200, response_so_far(self._relay, log), {"tailrace-stream-id": log.info.id})
                 return
             after = _frames_before(query.get("starting_after"))
-            if after > log.tail:
-                raise BadRequest("starting_after is ahead of the response", code="cursor_ahead", param="starting_after")
+            check_cursor(log, after, "starting_after")
             await answer_resume(self._relay, log, after, receive, send)
 
         await self._for_owner(scope, send, answer)
@@ -108,9 +66,7 @@ class Responses:
         """``POST /v1/responses/{id}/cancel``: end it now. Idempotent; any response of the caller's can be cancelled."""
 
         async def answer(log: StreamLog) -> None:
-            generation = self._relay.generation(log.info.id)
-            if generation is not None:
-                generation.stop()
+            await self._relay.stop(log)
             await send_json(send, 200, response_so_far(self._relay, log), {"tailrace-stream-id": log.info.id})
 
         await self._for_owner(scope, send, answer)
@@ -118,35 +74,31 @@ class Responses:
     async def _for_owner(self, scope: Scope, send: Send, answer: Callable[[StreamLog], Awaitable[None]]) -> None:
         try:
             owner = self._keyring.identify(headers_of(scope))
-            await answer(self._index.find(scope["path_params"]["response_id"], owner))
+            await answer(await self._find(scope["path_params"]["response_id"], owner))
         except RequestError as error:
             await send_error(send, event_of(error), DIALECT)
 
+    async def _find(self, response_id: str, owner: str) -> StreamLog:
+        """Return the log; raises `NotFound`, the same whether unknown or another's."""
+        log = await self._relay.store.find_named(owner, f"response:{response_id}")
+        if log is None or log.info.owner != owner or log.info.dialect != DIALECT:
+            raise NotFound(f"no response of the id {response_id[:100]!r}", code="response_not_found")
+        return log
 
-async def answer_begun(
-    relay: Relay, generation: Generation, receive: Receive, send: Send, headers: dict[str, str]
-) -> None:
+
+async def answer_begun(relay: Relay, log: StreamLog, receive: Receive, send: Send, headers: dict[str, str]) -> None:
     """Answer a POST with ``background`` that does not stream: with the response as soon as it has an id."""
-    log = generation.log
-    begun = asyncio.get_running_loop().create_future()
-
-    def look() -> None:
-        if not begun.done() and (log.tail or log.ending is not None):
-            begun.set_result(None)
-
-    unwatch = log.watch(look)
-    look()
     gone = watch_disconnect(receive)
     try:
-        await asyncio.wait({gone, begun}, return_when=asyncio.FIRST_COMPLETED)
-        if not begun.done():
+        with when(log, begun) as ready:
+            await asyncio.wait({gone, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if not begun(log):
             return
         if begun_response(log) is None:
-            await refuse(generation, send, headers)
+            await refuse(relay.told(log), send, headers)
             return
         await send_json(send, 200, response_so_far(relay, log), {"tailrace-stream-id": log.info.id, **headers})
     finally:
-        unwatch()
         gone.cancel()
 
 
@@ -167,14 +119,12 @@ def response_so_far(relay: Relay, log: StreamLog) -> dict[str, Any]:
         last, _ = log.read(log.tail - 1, 1)
         if (whole := dialect.whole_body(last)) is not None:
             return whole
-    body = begun_response(log) or {}
-    generation = relay.generation(log.info.id)
-    if generation is not None:
-        folded = dialect.message_body(generation.message(), generation.reply)
-        body = {**folded, **body, "output": folded["output"], "usage": folded["usage"]}
-        if (error := generation.error) is not None and error.kind != "cancelled":
-            said = dialect.error_body(error)["error"]
-            body["error"] = {"code": said["code"], "message": said["message"]}
+    told = relay.told(log)
+    folded = dialect.message_body(told.message(), told.reply)
+    body = {**folded, **(begun_response(log) or {}), "output": folded["output"], "usage": folded["usage"]}
+    if (error := told.error) is not None and error.kind != "cancelled":
+        said = dialect.error_body(error)["error"]
+        body["error"] = {"code": said["code"], "message": said["message"]}
     return {**body, "status": STATUSES.get(log.ending, "completed")}
 
 

@@ -59,6 +59,7 @@ class AsgiSink:
         self._interval = interval
         self.cursor = after
         self.complete = False
+        self._parted = False
         self.finished: asyncio.Future[None] = self._loop.create_future()
         self._blocked: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
@@ -97,15 +98,26 @@ class AsgiSink:
         while self._blocked is None and not self.finished.done():
             data, number = self._log.read(self.cursor, WRITE)
             if not data:
-                if self._log.ending is not None:
-                    self.complete = True
-                    self.finished.set_result(None)
+                self._at_the_tail()
                 return
             # Moved before the write: bytes handed to the server count as sent, those it refuses are lost with the
             # connection, and the client's own Last-Event-ID says which arrived.
             self.cursor = number
             self._write(data)
         self._measure()
+
+    def _at_the_tail(self) -> None:
+        if self._log.ending is not None:
+            if self._log.parting and not self._parted:
+                # When the connection is full the next push, behind these words, finds the end.
+                self._parted = True
+                self._write(self._log.parting)
+                if self._blocked is not None or self.finished.done():
+                    return
+            self.complete = True
+            self.finished.set_result(None)
+        elif self._log.severed:
+            self.close()
 
     def _write(self, data: bytes) -> None:
         self._last_write = self._loop.time()

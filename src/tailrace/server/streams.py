@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tailrace.engine import Relay
-from tailrace.errors import BadRequest, RequestError
-from tailrace.log import StreamLog, parse_cursor
+from tailrace.errors import RequestError
+from tailrace.log import Entry, StreamLog, parse_cursor
 from tailrace.server.auth import Keyring
 from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Receive, Scope, Send, headers_of, send_json
-from tailrace.server.respond import answer_fields, answer_resume
+from tailrace.server.respond import answer_fields, answer_resume, check_cursor
 
 MAX_LISTED = 100
 """Most streams in one list; a caller with more live streams than this has other tools."""
@@ -30,8 +30,7 @@ class Streams:
 
         async def answer(log: StreamLog) -> None:
             after = parse_cursor(headers_of(scope).get("last-event-id") or _query(scope, "after"))
-            if after > log.tail:
-                raise BadRequest(f"the cursor {after} is ahead of the stream", code="cursor_ahead", param="after")
+            check_cursor(log, after)
             await answer_resume(self._relay, log, after, receive, send)
 
         await self._for_owner(scope, send, answer)
@@ -49,10 +48,9 @@ class Streams:
         """``POST /streams/{id}/stop``: end it now. Idempotent: an ended stream answers with the ending it has."""
 
         async def answer(log: StreamLog) -> None:
-            generation = self._relay.generation(log.info.id)
-            if generation is not None:
-                generation.stop()
-            await send_json(send, 200, self._described(log))
+            await self._relay.stop(log)
+            state = "live" if log.ending is None else "ended"
+            await send_json(send, 200, {**_described(Entry(log.info, log.tail, log.ending)), "state": STOPPING[state]})
 
         await self._for_owner(scope, send, answer)
 
@@ -60,12 +58,9 @@ class Streams:
         """``GET /streams/{id}/message``: the message so far, in the vocabulary's own JSON."""
 
         async def answer(log: StreamLog) -> None:
-            generation = self._relay.generation(log.info.id)
-            body = self._described(log)
-            if generation is not None:
-                body["message"] = generation.message()
-                body["error"] = generation.error
-            await send_json(send, 200, body)
+            told = self._relay.told(log)
+            body = _described(Entry(log.info, log.tail, log.ending))
+            await send_json(send, 200, {**body, "message": told.message(), "error": told.error})
 
         await self._for_owner(scope, send, answer)
 
@@ -73,30 +68,35 @@ class Streams:
         """``GET /streams``: the caller's own, newest first."""
         try:
             owner = self._keyring.identify(headers_of(scope))
+            mine = await self._relay.store.owned_by(owner, MAX_LISTED)
         except RequestError as error:
             await send_error(send, event_of(error))
             return
-        mine = [log for log, _ in zip(self._relay.store.owned_by(owner), range(MAX_LISTED), strict=False)]
-        await send_json(send, 200, {"object": "list", "data": [self._described(log) for log in mine]})
+        await send_json(send, 200, {"object": "list", "data": [_described(entry) for entry in mine]})
 
     async def _for_owner(self, scope: Scope, send: Send, answer: Callable[[StreamLog], Awaitable[None]]) -> None:
         try:
             owner = self._keyring.identify(headers_of(scope))
-            await answer(self._relay.owned(scope["path_params"]["stream_id"], owner))
+            await answer(await self._relay.owned(scope["path_params"]["stream_id"], owner))
         except RequestError as error:
             await send_error(send, event_of(error))
 
-    def _described(self, log: StreamLog) -> dict[str, Any]:
-        info = log.info
-        return {
-            "id": info.id,
-            "model": info.model,
-            "dialect": info.dialect,
-            "created": info.created,
-            "state": "live" if log.ending is None else "ended",
-            "ending": log.ending,
-            "frames": log.tail,
-        }
+
+STOPPING = {"live": "stopping", "ended": "ended"}
+"""State of a stream that was asked to stop: ``stopping`` where the node that writes it has not yet said that it did."""
+
+
+def _described(entry: Entry) -> dict[str, Any]:
+    info, tail, ending = entry
+    return {
+        "id": info.id,
+        "model": info.model,
+        "dialect": info.dialect,
+        "created": info.created,
+        "state": "live" if ending is None else "ended",
+        "ending": ending,
+        "frames": tail,
+    }
 
 
 def _query(scope: Scope, name: str) -> str | None:

@@ -7,7 +7,7 @@ Start reading at: decode.py, then encode.py.
 """
 
 from tailrace.dialects.base import Dialect
-from tailrace.dialects.openai_responses.body import message_body, whole_body
+from tailrace.dialects.openai_responses.body import message_body, public_name, whole_body
 from tailrace.dialects.openai_responses.decode import ResponsesDecoder
 from tailrace.dialects.openai_responses.encode import ResponsesEncoder
 from tailrace.dialects.openai_responses.failures import error_body, read_error
@@ -30,6 +30,7 @@ OPENAI_RESPONSES = Dialect(
     encoder=ResponsesEncoder,
     message_body=message_body,
     whole_body=whole_body,
+    public_name=public_name,
     error_body=error_body,
     read_error=read_error,
 )

@@ -56,15 +56,26 @@ def message_body(message: Message, reply: Reply) -> dict[str, Any]:
 
 def whole_body(frame: bytes) -> dict[str, Any] | None:
     """Return the response object that the last frame of a stream holds; None where it holds none."""
+    value = _event(frame)
+    found = value.get("response") if value.get("type") in TERMINAL else None
+    return found if isinstance(found, dict) else None
+
+
+def public_name(frame: bytes) -> str | None:
+    """Return ``response:ID`` for the response that the first frame of a stream announces; None where it has none."""
+    found = _event(frame).get("response")
+    return f"response:{found['id']}" if isinstance(found, dict) and isinstance(found.get("id"), str) else None
+
+
+def _event(frame: bytes) -> dict[str, Any]:
     for line in frame.split(b"\n"):
         if line.startswith(b"data: "):
             try:
                 value = decode_any(line.removeprefix(b"data: "))
             except JSON_ERRORS:
-                return None
-            found = value.get("response") if isinstance(value, dict) and value.get("type") in TERMINAL else None
-            return found if isinstance(found, dict) else None
-    return None
+                return {}
+            return value if isinstance(value, dict) else {}
+    return {}
 
 
 def _item(block: Block, reply: Reply, number: int, taken: set[str]) -> dict[str, Any] | None:
