@@ -3,22 +3,26 @@
 Knows: what was said on a stream, frame by frame, by sequence number; how a cursor is written and read.
 Does not know: dialects, sockets, who is reading, why a stream ended.
 May import: events, errors.
-Start reading at: base.py, then memory.py.
+Start reading at: base.py, then memory.py; redis/ for many processes.
 """
 
 from tailrace.log.base import Claim, Entry, LogStore, StoreListener, StreamInfo, StreamLog
 from tailrace.log.cursor import parse_cursor, stamp_id
 from tailrace.log.memory import MemoryLog, MemoryStore
+from tailrace.log.redis import Durability, RedisSpec, redis_store
 
 __all__ = [
     "Claim",
+    "Durability",
     "Entry",
     "LogStore",
     "MemoryLog",
     "MemoryStore",
+    "RedisSpec",
     "StoreListener",
     "StreamInfo",
     "StreamLog",
     "parse_cursor",
+    "redis_store",
     "stamp_id",
 ]

@@ -16,12 +16,14 @@ Callback: TypeAlias = Callable[[], None]
 class Frames:
     """A list of frames; the totals (8 bytes a frame) make a lag one subtraction and a bounded read one bisection.
 
-    ``ids`` says whether frames are stamped with their number when they are added.
+    ``ids`` says whether frames are stamped with their number when they are added; ``first`` is how many are not kept at
+    the beginning.
     """
 
-    __slots__ = ("_data", "_ends", "_ids", "_max_bytes", "_max_frames")
+    __slots__ = ("_data", "_ends", "_ids", "_max_bytes", "_max_frames", "first")
 
-    def __init__(self, *, ids: bool, max_bytes: int, max_frames: int) -> None:
+    def __init__(self, *, ids: bool, max_bytes: int, max_frames: int, first: int = 0) -> None:
+        self.first = first
         self._ids = ids
         self._max_bytes = max_bytes
         self._max_frames = max_frames
@@ -29,27 +31,31 @@ class Frames:
         self._ends = array("Q")
 
     def __len__(self) -> int:
-        return len(self._data)
+        """The number of the newest frame."""
+        return self.first + len(self._data)
 
     @property
     def size(self) -> int:
         """Bytes of all frames."""
         return self._ends[-1] if self._ends else 0
 
-    def add(self, frames: Sequence[bytes], *, capped: bool) -> None:
-        """Add ``frames``; all of them or, past a cap when ``capped``, none: `LimitExceeded` is raised then."""
-        number, total = len(self._data), self.size
-        stamped: list[bytes] = []
+    def add(self, frames: Sequence[bytes], *, capped: bool, stamped: bool = False) -> None:
+        """Add ``frames``; all of them or, past a cap when ``capped``, none: `LimitExceeded` is raised then.
+
+        ``stamped`` says that they have their numbers already: they were read from where they are stored.
+        """
+        number, total, stamp = len(self), self.size, self._ids and not stamped
+        added: list[bytes] = []
         ends: list[int] = []
         for frame in frames:
             number += 1
-            data = stamp_id(number, frame) if self._ids else frame
+            data = stamp_id(number, frame) if stamp else frame
             total += len(data)
-            stamped.append(data)
+            added.append(data)
             ends.append(total)
         if capped:
             self._check(number, total)
-        self._data += stamped
+        self._data += added
         self._ends.extend(ends)
 
     def _check(self, count: int, size: int) -> None:
@@ -60,20 +66,24 @@ class Frames:
 
     def between(self, after: int, last: int) -> list[bytes]:
         """Return the frames ``after + 1`` … ``last``, as they are kept."""
-        return self._data[after:last]
+        return self._data[after - self.first : last - self.first]
 
     def read(self, after: int, limit: int, tail: int) -> tuple[bytes, int]:
         """Return frames after ``after`` and up to ``tail``, joined: what one write to a client takes."""
         if after >= tail:
             return b"", after
         if after == tail - 1:
-            return self._data[after], tail
-        last = min(tail, max(after + 1, bisect_right(self._ends, self.size_at(after) + limit)))
-        return b"".join(self._data[after:last]), last
+            return self._data[after - self.first], tail
+        last = self.cut(after, limit, tail)
+        return b"".join(self.between(after, last)), last
+
+    def cut(self, after: int, limit: int, last: int) -> int:
+        """Return the last frame of those that are ``limit`` bytes after ``after``: one at least, ``last`` at most."""
+        return min(last, max(after + 1, self.first + bisect_right(self._ends, self.size_at(after) + limit)))
 
     def size_at(self, number: int) -> int:
-        """Return the bytes of the frames 1 … ``number``."""
-        return self._ends[number - 1] if number > 0 else 0
+        """Return the bytes of the frames 1 … ``number``, as far as they are kept."""
+        return self._ends[number - self.first - 1] if number > self.first else 0
 
 
 class Watchers:

@@ -1,0 +1,301 @@
+"""What Redis decides by itself, atomically: the scripts behind every change of a stream.
+
+Each takes the keys' prefix first and may be sent again after a lost reply: it then finds its work done. Keys, all of
+which expire:
+
+==================  =====================================================================================
+``m:ID``            hash: epoch, tail, node, info, ids, owner, and where they apply ending, stop, claim, fingerprint,
+                    names, taken (the tail at which another node took it over)
+``s:ID``            stream: the frames, one entry each; entry ``N-0`` is frame N
+``leases``          sorted set: streams that are being written, by the time at which their lease ends (Redis' clock)
+``o:OWNER``         sorted set: streams of one owner by the time of their creation
+``n:NAME``          the stream that its owner calls so; owner and name are hashed together
+``c:CLAIM``         the stream that has a claim, and its fingerprint
+``w:ID``, ``stop``  channels: there is more to read; somebody wants a stream stopped
+==================  =====================================================================================
+
+Keys are built inside the scripts, so they need one server (with replicas): Redis Cluster is not supported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TypeAlias
+
+Argument: TypeAlias = bytes | str | int | float
+Command: TypeAlias = tuple[Argument, ...]
+
+OWNED = 1000
+"""Most streams in an owner's list: the oldest leave it. Lists are for people; a thousand lines are 300 KB."""
+
+STORED, UNKNOWN, FENCED, GAP = 0, 1, 2, 3
+"""What `APPEND` says of each log: done; Redis has no such stream; it is no longer ours; Redis has less than we said."""
+
+_SHARED = """
+local p = ARGV[1]
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+-- Let everything that belongs to a stream expire in ms milliseconds.
+local function expire(id, ms)
+  local meta = p .. 'm:' .. id
+  redis.call('PEXPIRE', meta, ms)
+  redis.call('PEXPIRE', p .. 's:' .. id, ms)
+  local held = redis.call('HMGET', meta, 'claim', 'names', 'owner')
+  local keys = {}
+  if held[1] then keys[1] = p .. 'c:' .. held[1] end
+  for name in string.gmatch(held[2] or '', '%S+') do keys[#keys + 1] = p .. 'n:' .. name end
+  for _, key in ipairs(keys) do
+    local value = redis.call('GET', key)
+    if value and string.match(value, '^%S+') == id then redis.call('PEXPIRE', key, ms) end
+  end
+  if held[3] and redis.call('PTTL', p .. 'o:' .. held[3]) < tonumber(ms) then
+    redis.call('PEXPIRE', p .. 'o:' .. held[3], ms)
+  end
+end
+local function name(id, names, live, fresh)
+  local meta = p .. 'm:' .. id
+  local held = redis.call('HGET', meta, 'names') or ''
+  for _, one in ipairs(names) do
+    if fresh then redis.call('SET', p .. 'n:' .. one, id, 'PX', live)
+    else redis.call('SET', p .. 'n:' .. one, id, 'PX', live, 'NX') end
+    if not string.find(held, one, 1, true) then held = held .. ' ' .. one end
+  end
+  redis.call('HSET', meta, 'names', held)
+end
+"""
+
+
+class Script:
+    """A script and the hash that calls it."""
+
+    def __init__(self, body: str) -> None:
+        self.text = _SHARED + body
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    def __call__(self, *arguments: Argument) -> Command:
+        """Return the command that runs it."""
+        return ("EVALSHA", self.sha, 0, *arguments)
+
+
+BEGIN = Script(
+    """
+-- prefix, live ms, lease ms, 'new' or 'again', id, epoch, node, info, ids, owner, created, claim, fingerprint,
+-- longest list, name ...
+-- Begin a stream, or ('again') write down anew one that Redis has forgotten while its writer had not.
+local live, lease, new, id, epoch = ARGV[2], tonumber(ARGV[3]), ARGV[4] == 'new', ARGV[5], ARGV[6]
+local meta, owner, claim = p .. 'm:' .. id, p .. 'o:' .. ARGV[10], p .. 'c:' .. ARGV[12]
+local there = redis.call('HGET', meta, 'node')
+if there then return { there == ARGV[7] and 'begun' or 'taken', id } end
+if new and ARGV[12] ~= '' then
+  local held, fingerprint = string.match(redis.call('GET', claim) or '', '^(%S+) (.*)$')
+  if held and redis.call('EXISTS', p .. 'm:' .. held) == 1 then
+    return { fingerprint == ARGV[13] and 'held' or 'mismatch', held }
+  end
+end
+redis.call('DEL', p .. 's:' .. id)
+redis.call('HSET', meta, 'epoch', epoch, 'tail', 0, 'node', ARGV[7], 'info', ARGV[8], 'ids', ARGV[9], 'owner', ARGV[10])
+if ARGV[12] ~= '' then
+  redis.call('HSET', meta, 'claim', ARGV[12])
+  if new then redis.call('SET', claim, id .. ' ' .. ARGV[13])
+  else redis.call('SET', claim, id .. ' ' .. ARGV[13], 'NX') end
+end
+local names = {}
+for i = 15, #ARGV do names[#names + 1] = ARGV[i] end
+name(id, names, live, new)
+redis.call('ZADD', p .. 'leases', now() + lease, id)
+redis.call('PEXPIRE', p .. 'leases', live)
+redis.call('ZADD', owner, ARGV[11], id)
+redis.call('ZREMRANGEBYRANK', owner, 0, -1 - tonumber(ARGV[14]))
+expire(id, live)
+return { 'begun', id }
+"""
+)
+
+APPEND = Script(
+    """
+-- prefix, live ms, then for each log: id, epoch, first, ending, ttl ms, names, frames, name ..., frame ...
+local live, at, out = ARGV[2], 3, {}
+while ARGV[at] do
+  local id, epoch, first, ending, ttl = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4]
+  local names, frames = tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
+  local from = at + 7 + names
+  local meta, stream, code = p .. 'm:' .. id, p .. 's:' .. id, 0
+  local held = redis.call('HMGET', meta, 'epoch', 'tail', 'ending')
+  local tail, last = tonumber(held[2] or 0), first + frames - 1
+  if not held[1] then code = 1
+  elseif held[1] ~= epoch then code = 2
+  elseif held[3] then
+    -- The same close a second time is a lost reply; anything else comes too late.
+    if tail ~= last or (ending ~= '' and ending ~= held[3]) then code = 2 end
+  elseif tail < first - 1 then code = 3
+  else
+    for i = math.max(0, tail - first + 1), frames - 1 do
+      redis.call('XADD', stream, (first + i) .. '-0', 'f', ARGV[from + i])
+    end
+    if tail == 0 and last > 0 then redis.call('PEXPIRE', stream, live) end
+    if last > tail then
+      tail = last
+      redis.call('HSET', meta, 'tail', tail)
+    end
+    if names > 0 then
+      local called = {}
+      for i = 1, names do called[i] = ARGV[at + 6 + i] end
+      name(id, called, live, true)
+    end
+    if ending ~= '' then
+      redis.call('HSET', meta, 'ending', ending)
+      redis.call('ZREM', p .. 'leases', id)
+      expire(id, ttl)
+    end
+    if frames > 0 or ending ~= '' then redis.call('PUBLISH', p .. 'w:' .. id, tail) end
+  end
+  out[#out + 1] = code
+  out[#out + 1] = tail
+  at = from + frames
+end
+return out
+"""
+)
+
+READ = Script(
+    """
+-- prefix, then for each stream: id, after, bytes. Returns for each {} when it is unknown, else
+-- { epoch, tail, ending, taken, ids, info ('' but from the beginning), number of the first frame, frame ... }
+local out = {}
+for at = 2, #ARGV, 3 do
+  local id, after, room = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local held = redis.call('HMGET', p .. 'm:' .. id, 'epoch', 'tail', 'ending', 'taken', 'ids', 'info')
+  local one = {}
+  if held[1] then
+    local tail, number = tonumber(held[2]), after + 1
+    one = { held[1], tail, held[3] or '', held[4] or '', held[5], after == 0 and held[6] or '', number }
+    while number <= tail and room > 0 do
+      local page = redis.call('XRANGE', p .. 's:' .. id, number .. '-0', '+', 'COUNT', 64)
+      if #one == 7 then one[7] = page[1] and tonumber(string.match(page[1][1], '^%d+')) or tail + 1 end
+      if #page == 0 then break end
+      for _, entry in ipairs(page) do
+        if room <= 0 then break end
+        one[#one + 1] = entry[2][2]
+        room = room - #entry[2][2]
+        number = tonumber(string.match(entry[1], '^%d+')) + 1
+      end
+    end
+  end
+  out[#out + 1] = one
+end
+return out
+"""
+)
+
+RENEW = Script(
+    """
+-- prefix, lease ms, live ms (0: leave the expiry), then for each log: id, epoch.
+-- Returns id and what is the matter, for those where something is: 'unknown', 'fenced', 'stop'.
+local deadline, out = now() + tonumber(ARGV[2]), {}
+for at = 4, #ARGV, 2 do
+  local id = ARGV[at]
+  local held = redis.call('HMGET', p .. 'm:' .. id, 'epoch', 'ending', 'stop')
+  local found = not held[1] and 'unknown' or held[1] ~= ARGV[at + 1] and 'fenced' or held[3] and 'stop'
+  if found then
+    out[#out + 1] = id
+    out[#out + 1] = found
+  end
+  if held[1] == ARGV[at + 1] and not held[2] then
+    redis.call('ZADD', p .. 'leases', deadline, id)
+    if ARGV[3] ~= '0' then expire(id, ARGV[3]) end
+  end
+end
+if ARGV[3] ~= '0' then redis.call('PEXPIRE', p .. 'leases', ARGV[3]) end
+return out
+"""
+)
+
+OVERDUE = Script(
+    """
+-- prefix, limit. Returns id, epoch and deadline of streams whose lease is over.
+local out = {}
+local found = redis.call('ZRANGEBYSCORE', p .. 'leases', '-inf', now(), 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[2]))
+for i = 1, #found, 2 do
+  local held = redis.call('HMGET', p .. 'm:' .. found[i], 'epoch', 'ending')
+  if not held[1] or held[2] then redis.call('ZREM', p .. 'leases', found[i])
+  else
+    out[#out + 1] = found[i]
+    out[#out + 1] = held[1]
+    out[#out + 1] = found[i + 1]
+  end
+end
+return out
+"""
+)
+
+TAKE = Script(
+    """
+-- prefix, lease ms, id, epoch, deadline, node. Become the writer of a stream whose lease is over and unchanged.
+local id, meta = ARGV[3], p .. 'm:' .. ARGV[3]
+local held = redis.call('HMGET', meta, 'epoch', 'ending', 'node', 'tail', 'stop')
+local score = redis.call('ZSCORE', p .. 'leases', id)
+if held[1] ~= ARGV[4] or held[2] or not score or score ~= ARGV[5] then return {} end
+redis.call('HINCRBY', meta, 'epoch', 1)
+redis.call('HSET', meta, 'node', ARGV[6], 'taken', held[4])
+redis.call('ZADD', p .. 'leases', now() + tonumber(ARGV[2]), id)
+return { held[1] + 1, held[5] and 'cancelled' or 'interrupted' }
+"""
+)
+
+STOP = Script(
+    """
+-- prefix, id. Write the wish down, then tell.
+local meta = p .. 'm:' .. ARGV[2]
+if redis.call('EXISTS', meta) == 1 then redis.call('HSET', meta, 'stop', 1) end
+redis.call('PUBLISH', p .. 'stop', ARGV[2])
+return 1
+"""
+)
+
+OWNED_BY = Script(
+    """
+-- prefix, owner, limit. Returns info, tail and ending of the newest; forgets those that have expired.
+local out, key = {}, p .. 'o:' .. ARGV[2]
+for _, id in ipairs(redis.call('ZREVRANGE', key, 0, -1)) do
+  if #out >= tonumber(ARGV[3]) * 3 then break end
+  local held = redis.call('HMGET', p .. 'm:' .. id, 'info', 'tail', 'ending')
+  if held[1] then
+    out[#out + 1] = held[1]
+    out[#out + 1] = held[2]
+    out[#out + 1] = held[3] or ''
+  else redis.call('ZREM', key, id) end
+end
+return out
+"""
+)
+
+RELEASE = Script(
+    """
+-- prefix, claim, fingerprint
+local key = p .. 'c:' .. ARGV[2]
+if string.match(redis.call('GET', key) or '', ' (.*)$') == ARGV[3] then return redis.call('DEL', key) end
+return 0
+"""
+)
+
+DISCARD = Script(
+    """
+-- prefix, id, node, owner. Take back a creation whose reply never came, if it was done and nothing was written.
+local id, meta = ARGV[2], p .. 'm:' .. ARGV[2]
+local held = redis.call('HMGET', meta, 'node', 'tail', 'claim', 'names')
+if held[1] ~= ARGV[3] or held[2] ~= '0' then return 0 end
+local keys = {}
+if held[3] then keys[1] = p .. 'c:' .. held[3] end
+for name in string.gmatch(held[4] or '', '%S+') do keys[#keys + 1] = p .. 'n:' .. name end
+for _, key in ipairs(keys) do
+  if string.match(redis.call('GET', key) or '', '^%S+') == id then redis.call('DEL', key) end
+end
+redis.call('ZREM', p .. 'leases', id)
+redis.call('ZREM', p .. 'o:' .. ARGV[4], id)
+return redis.call('DEL', meta)
+"""
+)
+
+ALL = (BEGIN, APPEND, READ, RENEW, OVERDUE, TAKE, STOP, OWNED_BY, RELEASE, DISCARD)

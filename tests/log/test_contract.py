@@ -1,0 +1,80 @@
+"""Every store passes the contract suite: in memory, on Redis, and on Redis where a replica must confirm."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tailrace.log import LogStore, MemoryStore, RedisSpec, StoreListener, redis_store
+from tailrace.testing.logs import Caps, LogContract
+from tests.redis_servers import RedisServer, needs_redis, redis_server
+
+
+class TestMemory(LogContract):
+    @contextlib.asynccontextmanager
+    async def open(self, listener: StoreListener, caps: Caps) -> AsyncIterator[LogStore]:
+        store = MemoryStore(
+            clock=time.monotonic, ttl=caps.ttl, max_bytes=caps.max_bytes, max_frames=caps.max_frames
+        )
+        await store.start(listener)
+        yield store
+        await store.aclose()
+
+
+@contextlib.asynccontextmanager
+async def opened(spec: RedisSpec, listener: StoreListener, caps: Caps | None = None) -> AsyncIterator[LogStore]:
+    caps = caps or Caps()
+    store = redis_store(
+        spec, ttl=caps.ttl, max_logs=1000, max_total=10**8, max_bytes=caps.max_bytes, max_frames=caps.max_frames
+    )
+    await store.start(listener)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis"), {"appendonly": "yes"}) as running:
+        yield running
+
+
+@needs_redis
+class TestRedis(LogContract):
+    shared = True
+
+    @pytest.fixture(autouse=True)
+    def _given(self, server: RedisServer) -> None:
+        self.spec = RedisSpec(url=server.url)
+
+    def open(self, listener: StoreListener, caps: Caps) -> contextlib.AbstractAsyncContextManager[LogStore]:
+        return opened(self.spec, listener, caps)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    folder = tmp_path_factory.mktemp("pair")
+    synced = {"appendonly": "yes", "appendfsync": "always", "repl-diskless-sync-delay": "0"}
+    with redis_server(folder / "master", synced) as master:
+        with redis_server(folder / "replica", {"replicaof": f"127.0.0.1 {master.port}"}):
+            deadline = time.monotonic() + 10
+            while b"state=online" not in master.command("INFO", "replication"):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            yield master
+
+
+@needs_redis
+class TestReplicatedRedis(LogContract):
+    shared = True
+
+    @pytest.fixture(autouse=True)
+    def _given(self, pair: RedisServer) -> None:
+        self.spec = RedisSpec(url=pair.url, durability="D3")
+
+    def open(self, listener: StoreListener, caps: Caps) -> contextlib.AbstractAsyncContextManager[LogStore]:
+        return opened(self.spec, listener, caps)
