@@ -1,4 +1,4 @@
-"""Real Redis servers for tests: on free ports of loopback, in temporary folders, to be paused, killed and brought back."""
+"""Real Redis servers for tests: on free ports, in temporary folders, to be paused, killed and brought back."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class RedisServer:
 
     def _run(self, command: list[str]) -> None:
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + WAIT
         while not self._answers():
             assert time.monotonic() < deadline, (self.folder / "log").read_text()

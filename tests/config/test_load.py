@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace.config import Settings, load
+from tailrace.config import Logs, Settings, load
 from tailrace.config.load import MAX_CONFIG
 from tailrace.engine import Deadlines, Limits, Policy, RouteSpec, Secret, Target
 from tailrace.errors import ConfigError
@@ -71,12 +71,19 @@ def test_every_section_reaches_its_value() -> None:
         high_water = 10
         low_water = 5
         [log]
-        backend = "memory"
+        backend = "redis"
+        url = "env:REDIS"
+        sentinels = ["a.internal:26379", "[::1]:26380"]
+        master = "mymaster"
+        durability = "D3"
+        lease = 2
+        write_wait = 20
+        prefix = "chat:"
         [logging]
         level = "debug"
         format = "json"
         """,
-        {"ONE": "key-one"},
+        {"ONE": "key-one", "REDIS": "redis://:secret@redis/1"},
         files={"two": "key-two\n"},
     )
     assert settings.server.keys == (Secret("key-one"), Secret("key-two"))
@@ -90,7 +97,18 @@ def test_every_section_reaches_its_value() -> None:
     assert slow.targets == (Target("box", "a/b"),)
     assert slow.policy == Policy(grace=1, deadlines=Deadlines(connect=1, idle=None))
     assert (settings.limits.high_water, settings.limits.low_water) == (10, 5)
-    assert (settings.logging.level, settings.logging.format, settings.log_backend) == ("debug", "json", "memory")
+    assert (settings.logging.level, settings.logging.format) == ("debug", "json")
+    assert settings.log == Logs(
+        backend="redis",
+        url=Secret("redis://:secret@redis/1"),
+        sentinels=(("a.internal", 26379), ("::1", 26380)),
+        master="mymaster",
+        durability="D3",
+        lease=2,
+        write_wait=20,
+        prefix="chat:",
+    )
+    assert "secret" not in repr(settings)
 
 
 @pytest.mark.parametrize(

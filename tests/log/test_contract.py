@@ -9,16 +9,16 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tailrace.log import LogStore, MemoryStore, RedisSpec, StoreListener, redis_store
-from tailrace.testing.logs import Caps, LogContract
+from tailrace.testing.log_parts import Caps
+from tailrace.testing.logs import LogContract
+from tailrace.testing.shared_logs import SharedLogContract
 from tests.redis_servers import RedisServer, needs_redis, redis_server
 
 
 class TestMemory(LogContract):
     @contextlib.asynccontextmanager
     async def open(self, listener: StoreListener, caps: Caps) -> AsyncIterator[LogStore]:
-        store = MemoryStore(
-            clock=time.monotonic, ttl=caps.ttl, max_bytes=caps.max_bytes, max_frames=caps.max_frames
-        )
+        store = MemoryStore(clock=time.monotonic, ttl=caps.ttl, max_bytes=caps.max_bytes, max_frames=caps.max_frames)
         await store.start(listener)
         yield store
         await store.aclose()
@@ -44,9 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @needs_redis
-class TestRedis(LogContract):
-    shared = True
-
+class TestRedis(SharedLogContract):
     @pytest.fixture(autouse=True)
     def _given(self, server: RedisServer) -> None:
         self.spec = RedisSpec(url=server.url)
@@ -59,19 +57,18 @@ class TestRedis(LogContract):
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     folder = tmp_path_factory.mktemp("pair")
     synced = {"appendonly": "yes", "appendfsync": "always", "repl-diskless-sync-delay": "0"}
-    with redis_server(folder / "master", synced) as master:
-        with redis_server(folder / "replica", {"replicaof": f"127.0.0.1 {master.port}"}):
-            deadline = time.monotonic() + 10
-            while b"state=online" not in master.command("INFO", "replication"):
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            yield master
+    with contextlib.ExitStack() as stack:
+        master = stack.enter_context(redis_server(folder / "master", synced))
+        stack.enter_context(redis_server(folder / "replica", {"replicaof": f"127.0.0.1 {master.port}"}))
+        deadline = time.monotonic() + 10
+        while b"state=online" not in master.command("INFO", "replication"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield master
 
 
 @needs_redis
-class TestReplicatedRedis(LogContract):
-    shared = True
-
+class TestReplicatedRedis(SharedLogContract):
     @pytest.fixture(autouse=True)
     def _given(self, pair: RedisServer) -> None:
         self.spec = RedisSpec(url=pair.url, durability="D3")

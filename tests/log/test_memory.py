@@ -103,24 +103,26 @@ class Clock:
         return self.now
 
 
-def test_a_finished_log_is_forgotten_after_its_time_and_a_live_one_is_not() -> None:
+@pytest.mark.anyio
+async def test_a_finished_log_is_forgotten_after_its_time_and_a_live_one_is_not() -> None:
     clock = Clock()
     store = MemoryStore(clock=clock, ttl=10)
-    ended, live = store.create(info("ended"), ids=True), store.create(info("live"), ids=True)
+    ended, live = await store.create(info("ended"), ids=True), await store.create(info("live"), ids=True)
     ended.close("completed")
     assert store.sweep() == []
     clock.now = 9.9
-    assert store.get("ended") is ended
+    assert await store.find("ended") is ended
     clock.now = 10
-    assert store.get("ended") is None
+    assert await store.find("ended") is None
     assert store.sweep() == ["ended"]
-    assert store.get("live") is live
+    assert await store.find("live") is live
 
 
-def test_a_log_that_is_being_read_stays() -> None:
+@pytest.mark.anyio
+async def test_a_log_that_is_being_read_stays() -> None:
     clock = Clock()
     store = MemoryStore(clock=clock, ttl=10)
-    stream = store.create(info(), ids=True)
+    stream = await store.create(info(), ids=True)
     unwatch = stream.watch(lambda: None)
     stream.close("completed")
     store.sweep()
@@ -131,22 +133,24 @@ def test_a_log_that_is_being_read_stays() -> None:
 
 
 @pytest.mark.parametrize(("max_logs", "max_total"), [(2, 10**9), (10, 2 * 63)])
-def test_too_many_logs_lose_the_oldest_finished_ones(max_logs: int, max_total: int) -> None:
+@pytest.mark.anyio
+async def test_too_many_logs_lose_the_oldest_finished_ones(max_logs: int, max_total: int) -> None:
     store = MemoryStore(clock=Clock(), max_logs=max_logs, max_total=max_total)
     for name in ("a", "b", "c", "d"):
-        stream = store.create(info(name), ids=False)
+        stream = await store.create(info(name), ids=False)
         stream.append(FRAMES)
         if name != "a":
             stream.close("completed")
     assert store.sweep() == ["b", "c"]
-    assert [name for name in "abcd" if store.get(name)] == ["a", "d"]
+    assert [name for name in "abcd" if await store.find(name)] == ["a", "d"]
 
 
-def test_a_list_is_of_ones_own_newest_first() -> None:
+@pytest.mark.anyio
+async def test_a_list_is_of_ones_own_newest_first() -> None:
     store = MemoryStore(clock=Clock())
     for name, owner in [("a", "me"), ("b", "you"), ("c", "me")]:
-        store.create(info(name, owner), ids=True)
-    assert [stream.info.id for stream in store.owned_by("me")] == ["c", "a"]
+        await store.create(info(name, owner), ids=True)
+    assert [stream.info.id for stream in await store.owned_by("me", 10)] == ["c", "a"]
 
 
 @pytest.mark.parametrize(("text", "number"), [(None, 0), ("", 0), ("0", 0), ("17", 17), ("000017", 17)])
@@ -165,9 +169,10 @@ def test_an_id_goes_inside_the_event() -> None:
     assert stamp_id(12, b"event: x\ndata: y\n\n") == b"id: 12\nevent: x\ndata: y\n\n"
 
 
-def test_a_store_is_full_while_what_is_being_written_is_too_much() -> None:
+@pytest.mark.anyio
+async def test_a_store_is_full_while_what_is_being_written_is_too_much() -> None:
     store = MemoryStore(clock=lambda: 0.0, max_total=20)
-    logs = [store.create(info(name), ids=False) for name in "ab"]
+    logs = [await store.create(info(name), ids=False) for name in "ab"]
     for stream in logs:
         stream.append(FRAMES[:2])
     assert (store.sweep(), store.full) == ([], True)

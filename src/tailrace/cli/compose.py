@@ -12,6 +12,7 @@ from tailrace.config import Settings
 from tailrace.demo import DOWNLOAD_MB, Availability, LocalModel, LocalUpstream, available, commands, install
 from tailrace.engine import ProviderSpec, Relay, Upstream
 from tailrace.errors import ConfigError, ConnectError
+from tailrace.log import LogStore, RedisSpec, redis_store
 
 SIMULATED = "simulated"
 """The provider that stands in for the local model. Not by its name: nobody shall take one for the other."""
@@ -39,7 +40,34 @@ def composed(settings: Settings, *, yes: bool = False) -> Iterator[Relay]:
             else:
                 _forbid_routes(settings, name)
                 providers[SIMULATED] = stack.enter_context(_simulated())
-        yield Relay(providers, settings.routes, limits=settings.limits, upstreams=upstreams)
+        yield Relay(providers, settings.routes, limits=settings.limits, upstreams=upstreams, store=log_store(settings))
+
+
+def log_store(settings: Settings) -> LogStore | None:
+    """Return the store of streams that ``settings`` want, not yet started; None for the relay's own, in memory.
+
+    Raises `ConfigError` where it needs a package that is not installed.
+    """
+    log, limits = settings.log, settings.limits
+    if log.backend != "redis" or log.url is None:
+        return None
+    spec = RedisSpec(
+        url=log.url.reveal(),
+        sentinels=log.sentinels,
+        master=log.master,
+        durability=log.durability,
+        lease=log.lease,
+        write_wait=log.write_wait,
+        prefix=log.prefix,
+    )
+    return redis_store(
+        spec,
+        ttl=limits.ttl,
+        max_logs=limits.logs,
+        max_total=limits.logs_bytes,
+        max_bytes=limits.log_bytes,
+        max_frames=limits.log_frames,
+    )
 
 
 def first_model(relay: Relay) -> tuple[str, ProviderSpec]:

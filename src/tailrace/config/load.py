@@ -17,7 +17,7 @@ from tailrace.config import environment, known
 from tailrace.config.lines import line_of, positions
 from tailrace.config.problems import closest, fields, from_pydantic, together
 from tailrace.config.secrets import MAX_FILE, Read
-from tailrace.config.settings import Logging, Settings
+from tailrace.config.settings import Logging, Logs, Settings
 from tailrace.config.tables import Document, ProviderTable, RouteTable
 from tailrace.config.values import Surroundings
 from tailrace.dialects import Quirks
@@ -186,7 +186,7 @@ def _settings(document: Document, source: str) -> Settings:
         providers=providers or {known.LOCAL.name: known.LOCAL},
         routes={name: _route(name, table) for name, table in document.routes.items()},
         limits=Limits(**document.limits.model_dump()),
-        log_backend=document.log.backend,
+        log=Logs(**dict(document.log)),
         logging=Logging(level=document.logging.level, format=document.logging.format),
     )
 

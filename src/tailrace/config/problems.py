@@ -52,7 +52,7 @@ def _sentence(error: ErrorDetails) -> str:
     if kind == "tuple_type":
         return "must be a list"
     if kind == "literal_error" and loc == ("log", "backend"):
-        return "there is no such backend here; there is: 'memory'"
+        return "there is no such backend here; there are: 'memory', 'redis'"
     return error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
 
 

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from tailrace.engine import Limits, ProviderSpec, RouteSpec
+from tailrace.engine import Limits, ProviderSpec, RouteSpec, Secret
 from tailrace.server import ServerSpec
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
@@ -20,6 +20,19 @@ class Logging(msgspec.Struct, frozen=True, kw_only=True):
     format: LogFormat = "auto"
 
 
+class Logs(msgspec.Struct, frozen=True, kw_only=True):
+    """Where streams are kept; what the values mean stands at the table's fields. ``url`` may hold a password."""
+
+    backend: Literal["memory", "redis"] = "memory"
+    url: Secret | None = None
+    sentinels: tuple[tuple[str, int], ...] = ()
+    master: str = ""
+    durability: Literal["D0", "D1", "D2", "D3"] = "D1"
+    lease: float = 5.0
+    write_wait: float = 10.0
+    prefix: str = "tailrace:"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A whole configuration. ``source`` names the file it came from, "" where there was none."""
 
@@ -28,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, ProviderSpec] = {}
     routes: dict[str, RouteSpec] = {}
     limits: Limits = Limits()
-    log_backend: Literal["memory"] = "memory"
+    log: Logs = Logs()
     logging: Logging = Logging()
 
     @property

@@ -10,14 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from tailrace.config.settings import LogFormat, Logging, LogLevel
+from tailrace.config.settings import LogFormat, Logging, LogLevel, Logs
 from tailrace.config.values import (
     BaseUrl,
     Count,
     DialectName,
     Host,
+    HostAndPort,
     Name,
     Origin,
+    RedisUrl,
     Seconds,
     SecretReference,
     Surroundings,
@@ -180,7 +182,39 @@ class LimitsTable(Table):
 class LogTable(Table):
     """``[log]``: where streams are kept for resuming."""
 
-    backend: Literal["memory"] = "memory"
+    backend: Literal["memory", "redis"] = Field(
+        default="memory",
+        description="memory: one process, gone with it. redis: any of several processes resumes or stops any stream.",
+    )
+    url: RedisUrl | None = Field(
+        default=None, description="redis://host:port/0, or rediss:// with TLS; env:NAME or file:PATH with a password."
+    )
+    sentinels: Annotated[tuple[HostAndPort, ...], BeforeValidator(listed)] = Field(
+        default=(), description="host:port of each sentinel; the url's host does not matter then."
+    )
+    master: str = Field(default=Logs().master, description="What the sentinels call the Redis.")
+    durability: Literal["D0", "D1", "D2", "D3"] = Field(
+        default=Logs().durability,
+        description="When an event may be sent: Redis has it (D0, D1), has synced it (D2), a replica has it, too (D3).",
+    )
+    lease: Annotated[Seconds, Field(ge=1)] = Field(
+        default=Logs().lease,
+        description="Silent for so long a process is dead; within twice that another one ends its streams.",
+    )
+    write_wait: Annotated[Seconds, Field(ge=1)] = Field(
+        default=Logs().write_wait, description="How long an event may wait to be stored before its stream ends."
+    )
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:/-]{0,64}$")] = Field(
+        default=Logs().prefix, description="What the keys in Redis begin with."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> LogTable:
+        if self.backend == "redis" and self.url is None:
+            raise ValueError('backend = "redis" needs a url')
+        if bool(self.sentinels) != bool(self.master):
+            raise ValueError("sentinels and master need each other")
+        return self
 
 
 class LoggingTable(Table):

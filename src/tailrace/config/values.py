@@ -99,6 +99,28 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
+def _redis_url(value: Any, info: ValidationInfo[Surroundings]) -> Secret:
+    referred = isinstance(value, str) and is_reference(value)
+    text = resolve(value, info.context.environ, info.context.read).reveal() if referred else str(value)
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in {"redis", "rediss"} and url.port != 0
+    except ValueError:
+        raise ValueError("must be an address like redis://localhost:6379/0") from None
+    if not usable:
+        raise ValueError("must be an address like redis://localhost:6379/0 (rediss:// with TLS)")
+    if not referred and (url.password or "password" in url.query):
+        raise ValueError("holds a password: give it as env:NAME or file:PATH")
+    return Secret(text)
+
+
+def _host_and_port(value: Any) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not (colon and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("must be host:port, like redis-1.internal:26379")
+    return _host(host).strip("[]"), int(port)
+
+
 def _origin(value: str) -> str:
     if value == "*":
         return value
@@ -117,6 +139,8 @@ BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
 SecretReference: TypeAlias = Annotated[Any, BeforeValidator(_secret), _reference_schema]
 TargetName: TypeAlias = Annotated[Any, BeforeValidator(_target), _target_schema]
 Host: TypeAlias = Annotated[str, AfterValidator(_host)]
+RedisUrl: TypeAlias = Annotated[Any, BeforeValidator(_redis_url), WithJsonSchema({"type": "string"})]
+HostAndPort: TypeAlias = Annotated[Any, BeforeValidator(_host_and_port), WithJsonSchema({"type": "string"})]
 Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(gt=0)]

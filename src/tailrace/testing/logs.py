@@ -1,10 +1,9 @@
 """The contract suite of stream logs: every implementation of `tailrace.log.LogStore` passes it, one's own as well.
 
-Subclass `LogContract` in a test module, say how a store is opened, and run pytest::
+Subclass `LogContract` in a test module, or `SharedLogContract` where two stores see each other's streams, say how a
+store is opened, and run pytest::
 
-    class TestMyLogs(LogContract):
-        shared = True                       # two stores opened by one test see each other's streams
-
+    class TestMyLogs(SharedLogContract):
         @contextlib.asynccontextmanager
         async def open(self, listener, caps):
             store = MyStore(ttl=caps.ttl, max_bytes=caps.max_bytes, max_frames=caps.max_frames)
@@ -18,95 +17,20 @@ The tests are named after the invariants L1 … L10 of `tailrace.log.base`. They
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, NamedTuple
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from tailrace.errors import LimitExceeded, Mismatch
 from tailrace.events import Ending
-from tailrace.log import Claim, LogStore, StoreListener, StreamInfo, StreamLog, stamp_id
-
-PATIENCE = 10.0
-"""Seconds that anything may take before it counts as never."""
-
-_numbers = itertools.count(1)
-
-
-class Caps(NamedTuple):
-    """Limits that a store is opened with."""
-
-    ttl: float = 60.0
-    max_bytes: int = 1_000_000
-    max_frames: int = 100_000
-
-
-class Listener:
-    """A listener that notes what it is told."""
-
-    def __init__(self) -> None:
-        self.stopped: list[str] = []
-        self.cut: list[str] = []
-        self.ended: list[tuple[str, Ending, bytes]] = []
-
-    def stop_asked(self, stream_id: str) -> None:
-        """Note it."""
-        self.stopped.append(stream_id)
-
-    def lost(self, log: StreamLog) -> bytes:
-        """Note it, and say something that can be recognised."""
-        self.cut.append(log.info.id)
-        return b"data: parting\n\n"
-
-    def last_words(self, log: StreamLog, ending: Ending) -> list[bytes]:
-        """Note it with all that can be read, and say something that can be recognised."""
-        self.ended.append((log.info.id, ending, everything(log)))
-        return [b"data: %b\n\n" % ending.encode()]
-
-
-def info(**changes: Any) -> StreamInfo:
-    """Return what a stream is, under an id of its own."""
-    told: dict[str, Any] = {"owner": "me", "dialect": "plain", "model": "m", "created": float(next(_numbers))}
-    return StreamInfo(**({"id": f"stream-{next(_numbers)}-{random.getrandbits(64):x}"} | told | changes))  # noqa: S311
-
-
-def frames(count: int, start: int = 1) -> list[bytes]:
-    """Return frames that can be told apart."""
-    return [b"data: %d\n\n" % number for number in range(start, start + count)]
-
-
-def stamped(said: Sequence[bytes], start: int = 1) -> bytes:
-    """Return ``said`` as a log with ids keeps it."""
-    return b"".join(stamp_id(number, frame) for number, frame in enumerate(said, start))
-
-
-def everything(log: StreamLog, after: int | None = None, limit: int = 1 << 30) -> bytes:
-    """Read ``log`` from ``after`` (its beginning) to its tail, in pieces of ``limit`` bytes."""
-    cursor, got = log.first if after is None else after, b""
-    while True:
-        data, following = log.read(cursor, limit)
-        if not data:
-            return got
-        assert following > cursor
-        cursor, got = following, got + data
-
-
-async def until(condition: Callable[[], bool], what: str = "it") -> None:
-    """Wait until ``condition`` holds; fails when it does not within `PATIENCE`."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():
-                await asyncio.sleep(0.002)
-    except TimeoutError:
-        pytest.fail(f"{what} never happened")
+from tailrace.log import Claim, LogStore, StoreListener
+from tailrace.testing.log_parts import Caps, Listener, Nodes, everything, frames, grown, info, stamped, until
 
 
 @pytest.mark.anyio
 class LogContract:
-    """The suite. ``shared``: whether stores that one test opens are nodes of one cluster."""
+    """The suite for the logs of one process."""
 
     shared = False
 
@@ -137,7 +61,7 @@ class LogContract:
     @pytest.mark.parametrize("seed", range(5))
     async def test_l1_any_reader_reads_without_gap_or_repeat(self, seed: int) -> None:
         """Any cursor, any limit, while it grows."""
-        chance = random.Random(seed)  # noqa: S311
+        chance = random.Random(seed)
         async with self.open(Listener(), Caps()) as store:
             log = await store.create(info(), ids=True)
             said: list[bytes] = []
@@ -166,40 +90,7 @@ class LogContract:
             assert log.read(3, 250) == (b"x" * 200, 5)
             assert log.read(10, 100) == (b"", 10)
 
-    async def test_l2_other_nodes_read_the_same_bytes(self) -> None:
-        """While it grows and after its end."""
-        self._needs_shared()
-        async with self._nodes(2) as (here, there):
-            log = await here.create(info(), ids=True)
-            log.append(frames(3))
-            await until(lambda: log.tail == 3)
-            copy = await there.find(log.info.id)
-            assert copy is not None
-            assert (copy.info, copy.tail, everything(copy)) == (log.info, 3, everything(log))
-            seen: list[int] = []
-            unwatch = copy.watch(lambda: seen.append(copy.tail))
-            log.append(frames(4, 4))
-            await until(lambda: copy.tail == 7, "the copy's tail 7")
-            log.close("completed", frames(1, 8))
-            await until(lambda: copy.ending is not None, "the copy's end")
-            unwatch()
-            assert (copy.ending, copy.tail, everything(copy)) == ("completed", 8, stamped(frames(8)))
-            assert seen == sorted(seen)
-
     # ---- L3, L4, L5: stored, closed, told ----------------------------------------------------------------------
-
-    async def test_l3_what_can_be_read_can_be_found_elsewhere_at_once(self) -> None:
-        """A cursor that a reader was given here is never ahead of another node."""
-        self._needs_shared()
-        async with self._nodes(2) as (here, there):
-            log = await here.create(info(), ids=True)
-            for number in range(1, 30):
-                log.append(frames(1, number))
-                await until(lambda number=number: log.tail >= number)
-                tail = log.tail
-                copy = await there.find(log.info.id)
-                assert copy is not None
-                assert copy.tail >= tail
 
     async def test_l3_backlog_is_what_cannot_be_read_yet(self) -> None:
         """And nothing in the end."""
@@ -222,26 +113,6 @@ class LogContract:
             assert (log.ending, log.tail, everything(log)) == ("cancelled", 3, stamped(frames(3)))
             await asyncio.sleep(0.05)
             assert (log.ending, log.tail) == ("cancelled", 3)
-
-    async def test_l4_the_ending_is_never_shown_before_its_frames(self) -> None:
-        """Not here, not elsewhere."""
-        self._needs_shared()
-        async with self._nodes(2) as (here, there):
-            logs = [await here.create(info(), ids=True) for _ in range(20)]
-            copies = [await there.find(log.info.id) for log in logs]
-            early: list[str] = []
-
-            def look(log: StreamLog) -> None:
-                if log.ending is not None and log.tail != 500:
-                    early.append(log.info.id)
-
-            for log in (*logs, *copies):
-                assert log is not None
-                log.watch(lambda log=log: look(log))
-            for log in logs:
-                log.close("completed", frames(500))
-            await until(lambda: all(log is not None and log.ending for log in (*logs, *copies)), "every end")
-            assert early == []
 
     async def test_l5_watchers_are_told_for_each_step_not_each_frame(self) -> None:
         """After it, so that they find what they were told of."""
@@ -270,7 +141,7 @@ class LogContract:
             log.watch(lambda: told.append("stayer"))
             for number in (1, 2):
                 log.append(frames(1, number))
-                await until(lambda number=number: log.tail == number)
+                await until(grown(log, number))
             assert told == ["leaver", "stayer", "stayer"]
 
     # ---- L6: bounds --------------------------------------------------------------------------------------------
@@ -293,7 +164,7 @@ class LogContract:
         """From the beginning or given later, here or elsewhere."""
         async with self._nodes(2 if self.shared else 1) as stores:
             store, other = stores[0], stores[-1]
-            name = f"chat-{random.getrandbits(64)}"  # noqa: S311
+            name = f"chat-{random.getrandbits(64)}"
             first = await store.create(info(names=(name,)), ids=True)
             assert await self._id_of(other, "me", name) == first.info.id
             second = await store.create(info(names=(name,)), ids=True)
@@ -309,7 +180,7 @@ class LogContract:
         """With tail and ending."""
         async with self._nodes(2 if self.shared else 1) as stores:
             store, other = stores[0], stores[-1]
-            me = f"me-{random.getrandbits(64)}"  # noqa: S311
+            me = f"me-{random.getrandbits(64)}"
             logs = [await store.create(info(owner=me), ids=True) for _ in range(4)]
             await store.create(info(owner="you"), ids=True)
             logs[1].close("failed", frames(2))
@@ -340,31 +211,6 @@ class LogContract:
             assert await store.find(log.info.id) is None
             again = info()
             assert (await store.create(again, ids=True, claim=claim)).info.id == again.id
-
-    async def test_a_stop_reaches_the_writer_from_any_node(self) -> None:
-        """And only the writer."""
-        self._needs_shared()
-        writing, asking = Listener(), Listener()
-        async with self.open(writing, Caps()) as here, self.open(asking, Caps()) as there:
-            log = await here.create(info(), ids=True)
-            await there.ask_stop(log.info.id)
-            await until(lambda: log.info.id in writing.stopped, "the stop")
-            assert asking.stopped == []
-
-    async def test_severing_lets_go_of_what_others_write(self) -> None:
-        """Its readers are told; what is written here stays."""
-        self._needs_shared()
-        async with self._nodes(2) as (here, there):
-            log, own = await here.create(info(), ids=True), await there.create(info(), ids=True)
-            copy = await there.find(log.info.id)
-            assert copy is not None
-            told: list[bool] = []
-            copy.watch(lambda: told.append(copy.severed))
-            there.sever()
-            assert (told, log.severed, own.severed) == ([True], False, False)
-            again = await there.find(log.info.id)
-            assert again is not None
-            assert not again.severed
 
     # ---- L10: claims -------------------------------------------------------------------------------------------
 
@@ -400,28 +246,12 @@ class LogContract:
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
-    def _needs_shared(self) -> None:
-        if not self.shared:
-            pytest.skip("one process only")
-
-    def _nodes(self, count: int) -> _Nodes:
-        return _Nodes([self.open(Listener(), Caps()) for _ in range(count)])
+    def _nodes(self, count: int) -> Nodes:
+        return Nodes([self.open(Listener(), Caps()) for _ in range(count)])
 
     def _claim(self) -> Claim:
-        return Claim(f"key-{random.getrandbits(64)}", "fingerprint")  # noqa: S311
+        return Claim(f"key-{random.getrandbits(64)}", "fingerprint")
 
     async def _id_of(self, store: LogStore, owner: str, name: str) -> str | None:
         log = await store.find_named(owner, name)
         return log.info.id if log is not None else None
-
-
-class _Nodes:
-    def __init__(self, stores: list[AbstractAsyncContextManager[LogStore]]) -> None:
-        self._opening = stores
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> list[LogStore]:
-        return [await self._stack.enter_async_context(store) for store in self._opening]
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()

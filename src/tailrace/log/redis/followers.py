@@ -75,7 +75,7 @@ class Followers:
                     replica.sever()
                 return None
             if replica is None:
-                replica = Replica(found, began)
+                replica = Replica(found, began, lambda: self.wake(stream_id))
             whole = replica.take(found)
             goal = found.tail if goal < 0 else goal
             if replica.severed:
@@ -89,7 +89,6 @@ class Followers:
     def _keep(self, stream_id: str, replica: Replica) -> None:
         if self._replicas.get(stream_id) is not replica:
             self._replicas[stream_id] = replica
-            self.wake(stream_id)
 
     # ---- what goes on meanwhile ----------------------------------------------------------------------------------
 
@@ -160,7 +159,7 @@ class Followers:
 
     async def _follow(self) -> None:
         live = {stream_id: one for stream_id, one in self._replicas.items() if not one.over}
-        await self._subscriber.follow(live.keys())
+        await self._subscriber.follow(stream_id for stream_id, one in live.items() if one.watchers)
         woken = [stream_id for stream_id in self._woken if stream_id in live]
         self._woken.clear()
         while woken:

@@ -22,12 +22,13 @@ class Replica:
     """A log that is read here and written elsewhere; made from the first page of it.
 
     ``checked`` is when Redis was last heard of it, ``idle`` since when nobody has read it (None: somebody does).
+    ``on_watch`` is called when somebody begins to.
     """
 
     backlog = 0
     parting = b""
 
-    def __init__(self, page: Page, now: float) -> None:
+    def __init__(self, page: Page, now: float, on_watch: Callable[[], None] = lambda: None) -> None:
         self.info = page.info
         self.ending: Ending | None = None
         self.severed = False
@@ -36,6 +37,7 @@ class Replica:
         self._epoch = page.epoch
         self._frames = Frames(ids=False, max_bytes=UNBOUNDED, max_frames=UNBOUNDED, first=page.number - 1)
         self._watchers = Watchers()
+        self._on_watch = on_watch
 
     @property
     def first(self) -> int:
@@ -78,7 +80,9 @@ class Replica:
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` whenever more has come, or the stream has ended or is severed."""
-        return self._watchers.add(callback)
+        remove = self._watchers.add(callback)
+        self._on_watch()
+        return remove
 
     @property
     def watchers(self) -> int:

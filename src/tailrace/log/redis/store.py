@@ -131,7 +131,7 @@ class RedisStore:
                 word, holder = await self._ask(begin(self._spec, self.node, log), durable=True)
             except Away as error:
                 self._debts.owe(DISCARD(self._spec.prefix, info.id, self.node, hashed(info.owner)))
-                raise self._unavailable(error) from None
+                raise _unavailable(error) from None
             if word == b"begun":
                 self._shelf.put(log)
                 return log
@@ -151,24 +151,18 @@ class RedisStore:
             async with asyncio.timeout(self._spec.write_wait):
                 return await self._followers.find(stream_id)
         except Away as error:
-            raise self._unavailable(error) from None
+            raise _unavailable(error) from None
         except TimeoutError:
-            raise self._unavailable(Away("it is too slow")) from None
+            raise _unavailable(Away("it is too slow")) from None
 
     async def find_named(self, owner: str, name: str) -> StreamLog | None:
         """Return the newest log that ``owner`` calls ``name``."""
-        try:
-            found = await self._ask(("GET", f"{self._spec.prefix}n:{hashed(owner, name)}"))
-        except Away as error:
-            raise self._unavailable(error) from None
+        found = await self._must(("GET", f"{self._spec.prefix}n:{hashed(owner, name)}"))
         return await self.find(found.decode()) if found else None
 
     async def owned_by(self, owner: str, limit: int) -> list[Entry]:
         """Return the newest streams of ``owner``, on whatever node."""
-        try:
-            found = await self._ask(OWNED_BY(self._spec.prefix, hashed(owner), limit))
-        except Away as error:
-            raise self._unavailable(error) from None
+        found = await self._must(OWNED_BY(self._spec.prefix, hashed(owner), limit))
         rows = zip(found[::3], found[1::3], found[2::3], strict=True)
         return [self._entry(*row) for row in rows]
 
@@ -178,10 +172,15 @@ class RedisStore:
         if own is not None and own.ending is None:
             self._listener.stop_asked(stream_id)
             return
+        await self._must(STOP(self._spec.prefix, stream_id))
+
+    async def followed_elsewhere(self, stream_id: str) -> bool:
+        """Whether another node listens for news of the stream, as it does for those that it has readers of."""
         try:
-            await self._ask(STOP(self._spec.prefix, stream_id))
-        except Away as error:
-            raise self._unavailable(error) from None
+            _, count = await self._ask(("PUBSUB", "NUMSUB", f"{self._spec.prefix}w:{stream_id}"))
+        except Away:
+            return True
+        return int(count) > 0
 
     def release(self, owner: str, claim: Claim) -> None:
         """Free ``claim``, at the latest before the next log is begun here."""
@@ -271,6 +270,13 @@ class RedisStore:
         self._debts.paid(owed)
         return replies[-1]
 
+    async def _must(self, command: Command) -> Any:
+        """As `_ask`; raises `Overloaded`."""
+        try:
+            return await self._ask(command)
+        except Away as error:
+            raise _unavailable(error) from None
+
     def _lose(self, log: RedisLog, reason: str) -> None:
         """End ``log`` here; its frames that were stored stay in Redis, where another node ends it, too."""
         if log.ending is not None or log.lost:
@@ -293,9 +299,10 @@ class RedisStore:
             return Entry(own.info, own.tail, own.ending)
         return Entry(known, int(tail), msgspec.convert(ending.decode(), Ending) if ending else None)
 
-    def _unavailable(self, error: Away) -> Overloaded:
-        message = f"the store of streams cannot be used now: {error.reason}"
-        return Overloaded(message, retry_after=1.0, code="log_unavailable")
-
 
 _info = msgspec.json.Decoder(StreamInfo)
+
+
+def _unavailable(error: Away) -> Overloaded:
+    message = f"the store of streams cannot be used now: {error.reason}"
+    return Overloaded(message, retry_after=1.0, code="log_unavailable")
