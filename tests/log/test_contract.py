@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tailrace.log import LogStore, MemoryStore, RedisSpec, StoreListener, redis_store
+from tailrace.log import LogStore, MemoryStore, RedisSpec, StoreListener
 from tailrace.testing.log_parts import Caps
 from tailrace.testing.logs import LogContract
 from tailrace.testing.shared_logs import SharedLogContract
+from tests.log.conftest import opened
 from tests.redis_servers import RedisServer, needs_redis, redis_server
 
 
@@ -22,25 +23,6 @@ class TestMemory(LogContract):
         await store.start(listener)
         yield store
         await store.aclose()
-
-
-@contextlib.asynccontextmanager
-async def opened(spec: RedisSpec, listener: StoreListener, caps: Caps | None = None) -> AsyncIterator[LogStore]:
-    caps = caps or Caps()
-    store = redis_store(
-        spec, ttl=caps.ttl, max_logs=1000, max_total=10**8, max_bytes=caps.max_bytes, max_frames=caps.max_frames
-    )
-    await store.start(listener)
-    try:
-        yield store
-    finally:
-        await store.aclose()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis"), {"appendonly": "yes"}) as running:
-        yield running
 
 
 @needs_redis
