@@ -43,11 +43,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     ``seconds`` and ``first_content`` (None when there was none) count from its start, on a monotonic clock. ``error``
     is the kind of the error that ended it, ``status`` the provider's HTTP status, where there was one. ``label`` says
-    how far ``usage`` can be trusted; ``exact`` is what the provider itself said at the end.
+    how far ``usage`` can be trusted; ``exact`` is what the provider itself said at the end. ``seconds`` is None in the
+    row of a writer that died: nobody knows (M4).
     """
 
     ending: Ending
-    seconds: float
+    seconds: float | None
     first_content: float | None = None
     error: str | None = None
     status: int | None = None
