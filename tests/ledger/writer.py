@@ -141,7 +141,8 @@ class Writer:
         """Have every write to a file fail, as the kernel does it: SQLite reports SQLITE_IOERR_WRITE."""
         unlimited = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         yield
-        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, unlimited)
+        with contextlib.suppress(ProcessLookupError):  # it may have left
+            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, unlimited)
 
 
 def eventually(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:

@@ -43,6 +43,7 @@ ADVICE: dict[str, str] = {
     "cannot_open": "it cannot be opened: name a file in a folder that this user may write with ledger.path",
     "damaged": "it is damaged: move it away and start again, a new one is begun; "
     "`sqlite3 FILE .recover` saves what can still be read of the old one",
+    "other": "SQLite cannot work with it: start with the Tailrace that wrote it, or name another file with ledger.path",
 }
 """What only somebody with hands can put right, and how."""
 
