@@ -67,6 +67,8 @@ async def obey(ledger: SqliteLedger, command: str, *words: str) -> Any:
             async with asyncio.TaskGroup() as group:
                 for number in range(4):
                     group.create_task(spin(ledger, f"{words[0]}{number}."))
+        case _:
+            pass
     return {"trouble": ledger.trouble, "owed": ledger.owed, "spilled": ledger.spilled}
 
 
@@ -130,7 +132,8 @@ class Writer:
 
     def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Return the writer's state as soon as it is as ``wanted``."""
-        return eventually(lambda: self.ask("state"), wanted)
+        state: dict[str, Any] = eventually(lambda: self.ask("state"), wanted)
+        return state
 
     def kill(self) -> None:
         self.process.kill()
