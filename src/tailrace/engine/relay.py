@@ -127,9 +127,15 @@ class Relay:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        await self.ledger.start()
-        await self.store.start(self)
-        self._sweeper = asyncio.create_task(self._sweep(), name="tailrace sweep")
+        # A server enters before its app's lifespan does, to learn of a ConfigError as it is: the second time is none.
+        if self._sweeper is None:
+            await self.ledger.start()
+            try:
+                await self.store.start(self)
+            except BaseException:
+                await self.ledger.aclose()
+                raise
+            self._sweeper = asyncio.create_task(self._sweep(), name="tailrace sweep")
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -44,8 +44,9 @@ class Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, then say so."""
+        """Start listening, then say so. Raises `ConfigError` when the relay cannot start: no traceback of uvicorn's."""
         self._loop = asyncio.get_running_loop()
+        await self._relay.__aenter__()
         await super().startup(sockets)
         if self.started:
             self._on_ready()
