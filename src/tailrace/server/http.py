@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from tailrace.errors import BadRequest, TooLarge
+from tailrace.errors import BadRequest, Overloaded, TooLarge
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,11 +27,43 @@ MAX_IGNORED = 1024
 """Most characters of names in ``tailrace-ignored``. A long conversation can have hundreds, and proxies refuse an
 answer whose head is above 4 KiB."""
 
+MAX_BODIES = 256 * 1024 * 1024
+"""Bytes of all requests' bodies that are being received or parsed in this process: eight of the largest at once."""
+
+MAX_VALUES = 2_000_000
+"""Values in a body. One costs at most 64 bytes beyond its text (an empty list is 56, and 8 in its parent's), so that
+a body of 32 MiB that holds nothing but ``[]`` becomes 128 MiB and not 700. A million tokens hold a tenth of it."""
+
+SMALL = 1024 * 1024
+"""A body below this cannot hold enough values to be worth counting."""
+
 _UNSPEAKABLE = re.compile("[^ -~]")
 
 
 class Disconnected(Exception):
     """The client has gone."""
+
+
+class Bodies:
+    """What the bodies in flight may cost together; a door takes from it before it reads, and gives back."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+
+    def take(self, size: int) -> None:
+        """Take ``size`` bytes. Raises `Overloaded` when they are not there."""
+        if self.taken + size > self.limit:
+            raise Overloaded("too many large requests are being received", retry_after=2.0)
+        self.taken += size
+
+    def give(self, size: int) -> None:
+        """Give ``size`` bytes back."""
+        self.taken -= size
+
+
+BODIES = Bodies(MAX_BODIES)
+"""This process's."""
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
@@ -40,8 +72,37 @@ def headers_of(scope: Scope) -> dict[str, str]:
 
 
 async def read_json(receive: Receive, headers: Mapping[str, str], limit: int) -> dict[str, Any]:
-    """Return the request's body as a JSON object; raises `TooLarge`, `BadRequest` or `Disconnected`."""
-    body = await _read_body(receive, headers, limit)
+    """Return the request's body as a JSON object.
+
+    Raises `TooLarge`, `BadRequest`, `Disconnected`, or `Overloaded` when all bodies together are too much: before
+    any of it is read, where its length was announced.
+    """
+    announced = headers.get("content-length", "")
+    size = int(announced) if announced.isdecimal() else 0
+    if size > limit:
+        raise TooLarge(f"the body is larger than {limit} bytes", code="body_too_large")
+    BODIES.take(size)
+    body = bytearray()
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise TooLarge(f"the body is larger than {limit} bytes", code="body_too_large")
+            if len(body) > size:
+                BODIES.take(len(body) - size)
+                size = len(body)
+            if not message.get("more_body", False):
+                return _parse(body)
+    finally:
+        BODIES.give(size)
+
+
+def _parse(body: bytearray) -> dict[str, Any]:
+    if len(body) > SMALL and body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_VALUES:
+        raise TooLarge(f"the body may hold more than {MAX_VALUES} values", code="too_many_values")
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
@@ -49,25 +110,6 @@ async def read_json(receive: Receive, headers: Mapping[str, str], limit: int) ->
     if not isinstance(value, dict):
         raise BadRequest("the body must be a JSON object", code="invalid_json")
     return value
-
-
-async def _read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
-    announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        raise TooLarge(f"the body is larger than {limit} bytes", code="body_too_large")
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise TooLarge(f"the body is larger than {limit} bytes", code="body_too_large")
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 async def disconnected(receive: Receive) -> None:
