@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tailrace.events import Error
 from tailrace.server.errors import send_error
+from tailrace.server.http import head_only
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -48,6 +49,8 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            send = head_only(send)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif not self._welcome(scope):

@@ -112,6 +112,17 @@ def _parse(body: bytearray) -> dict[str, Any]:
     return value
 
 
+def head_only(send: Send) -> Send:
+    """Return a ``send`` that ends the answer behind its head, as HEAD wants: a stream would hold the connection."""
+
+    async def only_head(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+
+    return only_head
+
+
 async def disconnected(receive: Receive) -> None:
     """Return when the client has gone. Somebody must await this, or an ASGI server's hang-up is never noticed."""
     while True:
