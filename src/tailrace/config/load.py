@@ -18,10 +18,10 @@ from tailrace.config.lines import line_of, positions
 from tailrace.config.problems import closest, fields, from_pydantic, together
 from tailrace.config.secrets import MAX_FILE, Read
 from tailrace.config.settings import Logging, Logs, Settings
-from tailrace.config.tables import Document, ProviderTable, RouteTable
+from tailrace.config.tables import Document, ProviderTable
 from tailrace.config.values import Surroundings
 from tailrace.dialects import Quirks
-from tailrace.engine import Deadlines, Limits, Policy, ProviderSpec, RouteSpec
+from tailrace.engine import Limits, ProviderSpec
 from tailrace.errors import ConfigError
 from tailrace.server import ServerSpec
 
@@ -184,7 +184,7 @@ def _settings(document: Document, source: str) -> Settings:
             shutdown_grace=server.shutdown_grace,
         ),
         providers=providers or {known.LOCAL.name: known.LOCAL},
-        routes={name: _route(name, table) for name, table in document.routes.items()},
+        routes={name: table.spec(name) for name, table in document.routes.items()},
         limits=Limits(**document.limits.model_dump()),
         log=Logs(**dict(document.log)),
         logging=Logging(level=document.logging.level, format=document.logging.format),
@@ -201,23 +201,4 @@ def _provider(name: str, table: ProviderTable) -> ProviderSpec:
         models=table.models,
         quirks=Quirks(**table.quirks.model_dump()),
         normalise=table.normalise,
-    )
-
-
-def _route(name: str, table: RouteTable) -> RouteSpec:
-    deadlines = table.deadlines
-    return RouteSpec(
-        name=name,
-        targets=table.targets,
-        policy=Policy(
-            on_disconnect=table.on_disconnect,
-            grace=table.grace,
-            repair=table.repair,
-            deadlines=Deadlines(
-                connect=deadlines.connect,
-                first_content=deadlines.first_content or None,
-                idle=deadlines.idle or None,
-                total=deadlines.total or None,
-            ),
-        ),
     )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from tailrace.config.routes import BudgetTable, DeadlinesTable, RetryTable, RouteTable
 from tailrace.config.settings import LogFormat, Logging, LogLevel, Logs
+from tailrace.config.table import Table
 from tailrace.config.values import (
     BaseUrl,
     Count,
@@ -23,19 +25,12 @@ from tailrace.config.values import (
     Seconds,
     SecretReference,
     Surroundings,
-    TargetName,
     header,
     listed,
 )
 from tailrace.dialects import Quirks
-from tailrace.engine import Deadlines, Limits, OnDisconnect, Policy
+from tailrace.engine import Limits
 from tailrace.server import ServerSpec, is_loopback
-
-
-class Table(BaseModel):
-    """What all tables share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class ServerTable(Table):
@@ -110,40 +105,6 @@ class ProviderTable(Table):
         return {name: header(name, value, info.context) for name, value in headers.items()}
 
 
-class DeadlinesTable(Table):
-    """``[routes.NAME.deadlines]``: seconds; 0 waits for ever."""
-
-    connect: Annotated[Seconds, Field(gt=0)] = Field(
-        default=Deadlines().connect, description="To connect to the provider."
-    )
-    first_content: Seconds = Field(
-        default=Deadlines().first_content or 0,
-        description="Until the first content: reasoning models think for minutes.",
-    )
-    idle: Seconds = Field(
-        default=Deadlines().idle or 0, description="Without content in the middle; pings do not count."
-    )
-    total: Seconds = Field(default=Deadlines().total or 0, description="For the whole answer.")
-
-
-class RouteTable(Table):
-    """``[routes.NAME]``"""
-
-    targets: Annotated[tuple[TargetName, ...], BeforeValidator(listed), Field(min_length=1)] = Field(
-        description="provider/model, in order of preference."
-    )
-    on_disconnect: OnDisconnect = Field(
-        default=Policy().on_disconnect,
-        description="When the last reader has gone: cancel after the grace, detach (finish), drain (finish for usage).",
-    )
-    grace: Seconds = Field(default=Policy().grace, description="Seconds in which a reader may come back before cancel.")
-    repair: bool = Field(
-        default=Policy().repair,
-        description="Ask once more (a second call) when a whole answer is not the document that was asked for.",
-    )
-    deadlines: DeadlinesTable = DeadlinesTable()
-
-
 class LimitsTable(Table):
     """``[limits]``: bytes, counts and seconds."""
 
@@ -163,6 +124,11 @@ class LimitsTable(Table):
         default=Limits().reader_stall,
         description="Seconds without progress after which a reader is cut, its cursor intact.",
     )
+    breaker_failures: Annotated[int, Field(ge=0)] = Field(
+        default=Limits().breaker_failures,
+        description="Failures in a row after which a provider is not asked for a while; 0 is off.",
+    )
+    breaker_seconds: Seconds = Field(default=Limits().breaker_seconds, description="That while.")
     heartbeat: Seconds = Field(
         default=Limits().heartbeat, description="Seconds of silence before one is sent; 0 is off."
     )
@@ -242,6 +208,8 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("providers", "*", "quirks"): QuirksTable,
     ("routes", "*"): RouteTable,
     ("routes", "*", "deadlines"): DeadlinesTable,
+    ("routes", "*", "retry"): RetryTable,
+    ("routes", "*", "budget"): BudgetTable,
     ("limits",): LimitsTable,
     ("log",): LogTable,
     ("logging",): LoggingTable,

@@ -71,7 +71,8 @@ class Opened(msgspec.Struct, frozen=True):
     """A stream that answers a request, and what of that its provider was not told.
 
     ``joined`` is whether the stream had been begun before, by a request with the same claim, perhaps on another node.
-    ``repair`` is whether the route allows asking again when the answer is not the document that was asked for.
+    ``repair`` is whether the route allows asking again when the answer is not the document that was asked for,
+    ``open_early_after`` its own seconds before an early 200, where it has some.
     """
 
     log: StreamLog
@@ -79,6 +80,7 @@ class Opened(msgspec.Struct, frozen=True):
     ignored: tuple[str, ...]
     repair: bool = False
     joined: bool = False
+    open_early_after: float | None = None
 
 
 class Relay:
@@ -182,7 +184,7 @@ class Relay:
         generation.task = asyncio.create_task(
             self._attempts.carry(generation, plans, answering), name=f"generation {info.id[:8]}"
         )
-        return Opened(log, request, plans[0].ignored, policy.repair)
+        return Opened(log, request, plans[0].ignored, policy.repair, open_early_after=policy.open_early_after)
 
     def generation(self, stream_id: str) -> Generation | None:
         """Return the generation of that id while this process knows it."""

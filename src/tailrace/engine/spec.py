@@ -129,12 +129,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What a route does when its readers leave, and how long it waits for its provider.
 
     ``grace`` is how many seconds a reader may stay away before ``cancel`` closes the upstream; ``budget`` is how far
-    ``drain`` goes. ``repair`` allows asking once more when a whole answer is not the document that was asked for.
+    ``drain`` goes. ``open_early_after`` stands in for that of `Limits`: an honest status, or an early 200. ``repair`` allows asking once more when a whole answer is not the document that was asked for.
     """
 
     on_disconnect: OnDisconnect = "cancel"
     grace: float = 30.0
     budget: Budget = Budget()
+    open_early_after: float | None = None
     repair: bool = False
     retry: Retry = Retry()
     deadlines: Deadlines = Deadlines()
