@@ -194,8 +194,8 @@ class Document(Table):
     """A Tailrace configuration."""
 
     server: ServerTable = ServerTable()
-    providers: dict[Name, ProviderTable] = {}
-    routes: dict[Name, RouteTable] = {}
+    providers: dict[Name, ProviderTable] = Field(default={})
+    routes: dict[Name, RouteTable] = Field(default={})
     limits: LimitsTable = LimitsTable()
     log: LogTable = LogTable()
     logging: LoggingTable = LoggingTable()

@@ -129,7 +129,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What a route does when its readers leave, and how long it waits for its provider.
 
     ``grace`` is how many seconds a reader may stay away before ``cancel`` closes the upstream; ``budget`` is how far
-    ``drain`` goes. ``open_early_after`` stands in for that of `Limits`: an honest status, or an early 200. ``repair`` allows asking once more when a whole answer is not the document that was asked for.
+    ``drain`` goes. ``open_early_after`` stands in for that of `Limits`: an honest status, or an early 200. ``repair``
+    allows asking once more when a whole answer is not the document that was asked for.
     """
 
     on_disconnect: OnDisconnect = "cancel"
