@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.blocking import watching
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,3 +23,16 @@ def data_folder(variable: str, name: str) -> Path | None:
     """Return the folder of third-party data that ``variable`` names, else the one beside the project, if any."""
     folder = Path(os.environ.get(variable) or ROOT.parent / "shared" / name)
     return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blocking_calls() -> Iterator[list[str]]:
+    with watching() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_ours_blocks_a_loop(blocking_calls: list[str]) -> Iterator[None]:
+    blocking_calls.clear()
+    yield
+    assert not blocking_calls, "a blocking call of ours in an event loop:\n" + "\n".join(blocking_calls)

@@ -24,7 +24,7 @@ pytestmark = [
 
 @pytest.fixture
 def limits() -> Limits:
-    return Limits(reader_stall=0.3)
+    return Limits(reader_stall=1.0)
 
 
 def connected(server_port: int, client_port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ def page_routes() -> list[BaseRoute]:
 
     Not one mount at ``/``: that would take every path that no other route wants, and answer a GET at a POST door.
     """
+    # Reads the system's lists of file types now; the first request for a file would read them in the event loop.
+    mimetypes.init()
     if not (DIRECTORY / "index.html").is_file():
         return [Route("/", _not_built)]
     fresh = WithHeaders(StaticFiles(directory=DIRECTORY, html=True), FRESH)
