@@ -104,7 +104,7 @@ class TestWhoMayAsk:
                 assert (status != 401) == (operation.get("security") == []), (method, path, status)
 
 
-async def status_of(app: Any, method: str, path: str) -> int:
+async def status_of(app: Any, method: str, path: str, client: tuple[str, int] | None = ("127.0.0.1", 5000)) -> int:
     """Ask ``app`` without a server between."""
     scope = {
         "type": "http",
@@ -117,7 +117,7 @@ async def status_of(app: Any, method: str, path: str) -> int:
         "root_path": "",
         "scheme": "http",
         "headers": [(b"host", b"127.0.0.1"), (b"content-length", b"2")],
-        "client": ("127.0.0.1", 5000),
+        "client": client,
         "server": ("127.0.0.1", 8484),
     }
     status: list[int] = []

@@ -50,6 +50,7 @@ class Attempt:
         self._gate = gate
         self._eager = eager
         self._heard = heard
+        self.provider = provider.name
         spoken = DIALECTS[provider.dialect]
         self._verbatim = door is spoken and not provider.normalise and gate is None
         self._decoder: Decoder = spoken.decoder(provider.quirks)

@@ -19,6 +19,7 @@ from tailrace.engine.breaker import Breaker
 from tailrace.engine.failover import Next, Schedule
 from tailrace.engine.failures import first_content_event, refused, resting, trace
 from tailrace.engine.generation import Generation
+from tailrace.engine.observer import Observers
 from tailrace.engine.spec import ProviderSpec, Target
 from tailrace.engine.upstream import Call, Upstream
 from tailrace.engine.usage import closing_usage
@@ -58,6 +59,7 @@ class Attempts:
         upstreams: Mapping[str, Upstream],
         breakers: Mapping[str, Breaker],
         ledger: Ledger,
+        observers: Observers,
         *,
         wall_clock: Callable[[], float],
         jitter: Callable[[], float],
@@ -66,6 +68,7 @@ class Attempts:
         self._upstreams = upstreams
         self._breakers = breakers
         self._ledger = ledger
+        self._observers = observers
         self._wall_clock = wall_clock
         self._jitter = jitter
         self._new_id = new_id
@@ -120,7 +123,7 @@ class Attempts:
             heard=breaker.succeeded,
         )
         attempt.task = asyncio.current_task()
-        attempt.settle = _Settlement(self._ledger, breaker, generation, attempt, row)
+        attempt.settle = _Settlement(self._ledger, breaker, generation, attempt, row, observers=self._observers)
         generation.begin(attempt)
         try:
             await self._ask(generation, plan, attempt)
@@ -162,8 +165,18 @@ class Attempts:
 class _Settlement:
     """Closes the row of an attempt, once: by the generation's end when that was its own, else by its failure."""
 
-    def __init__(self, ledger: Ledger, breaker: Breaker, generation: Generation, attempt: Attempt, row: Row) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        breaker: Breaker,
+        generation: Generation,
+        attempt: Attempt,
+        row: Row,
+        *,
+        observers: Observers,
+    ) -> None:
         self._ledger = ledger
+        self._observers = observers
         self._breaker = breaker
         self._generation = generation
         self._attempt = attempt
@@ -185,18 +198,17 @@ class _Settlement:
         fold, first = attempt.fold, attempt.first_content
         said = fold.ended and fold.usage_label != "unknown"
         usage = UsageReport(fold.usage, fold.usage_label) if said else closing_usage(fold)
-        self._ledger.close(
-            self._row.id,
-            Outcome(
-                ending=ending or "cancelled",
-                seconds=now - self._started,
-                first_content=None if first is None else first - self._started,
-                error=error.kind if error else None,
-                status=error.status if error else None,
-                usage=usage.usage,
-                label=usage.label,
-            ),
+        outcome = Outcome(
+            ending=ending or "cancelled",
+            seconds=now - self._started,
+            first_content=None if first is None else first - self._started,
+            error=error.kind if error else None,
+            status=error.status if error else None,
+            usage=usage.usage,
+            label=usage.label,
         )
+        self._ledger.close(self._row.id, outcome)
+        self._observers.attempt_ended(self._row, outcome)
 
 
 class _Run:

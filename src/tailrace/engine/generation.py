@@ -18,6 +18,7 @@ from tailrace.engine.deadlines import Expired, Watch
 from tailrace.engine.failures import CANCELLED, DESERTED, LOG_LOST, SHUTTING_DOWN, error_event, timeout_event, trace
 from tailrace.engine.flow import Flow
 from tailrace.engine.lifecycle import Lifecycle, Signal
+from tailrace.engine.observer import Unread
 from tailrace.engine.spec import Policy
 from tailrace.engine.usage import CHARACTERS_PER_TOKEN, closing_usage
 from tailrace.errors import RemoteProtocolError
@@ -66,6 +67,7 @@ class Generation:
         self.reply = reply
         self.policy = policy
         self.flow = Flow(self._loop.time)
+        self.unread = Unread()
         self.task: asyncio.Task[None] | None = None
         self.error: Error | None = None
         self.started = self._loop.time()
@@ -283,6 +285,7 @@ class Generation:
     # ---- timers -----------------------------------------------------------------------------------------------
 
     def _count_readers(self) -> None:
+        self.unread.look(len(self._readers), self.fold.characters)
         if self._absence is not None:
             self._absence.cancel()
             self._absence = None

@@ -6,18 +6,21 @@ What grows in between (readers, blocked seconds, bytes held) is read where it al
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from tailrace.events import Ending
 from tailrace.ledger import Attempt, Outcome
 
+if TYPE_CHECKING:
+    from tailrace.engine.generation import Generation
+
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """A generation that has ended.
 
-    ``door`` is its clients' dialect, ``provider`` the one that was asked last.
+    ``door`` is its clients' dialect, ``provider`` the one that was asked last, "" where none was.
     ``seconds`` and ``first_content`` (None when there was none) count from its beginning; ``blocked`` is how many
     seconds its provider was held back for slow readers. ``frames`` and ``size`` (bytes) are its log's. ``unread`` is
     how many characters of the answer came while nobody was reading.
@@ -32,6 +35,40 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     frames: int
     size: int
     unread: int = 0
+
+
+def ended_of(generation: Generation) -> Ended:
+    """Return the report on ``generation``, which has just ended."""
+    asked = generation.attempt or (generation.trying[-1] if generation.trying else None)
+    started, first, log = generation.started, generation.first_content, generation.log
+    generation.unread.look(1, generation.fold.characters)
+    return Ended(
+        door=generation.door.name,
+        provider=asked.provider if asked else "",
+        ending=generation.ending or "interrupted",
+        seconds=(generation.ended_at or started) - started,
+        first_content=None if first is None else first - started,
+        blocked=generation.flow.blocked_seconds,
+        frames=log.tail,
+        size=log.size,
+        unread=generation.unread.characters,
+    )
+
+
+class Unread:
+    """How many characters of an answer came while nobody was reading: looked at when readers come and leave."""
+
+    __slots__ = ("_since", "characters")
+
+    def __init__(self) -> None:
+        self._since: int | None = None
+        self.characters = 0
+
+    def look(self, readers: int, said: int) -> None:
+        """Take the number of readers from now on, and how much has been said until now."""
+        if self._since is not None:
+            self.characters += said - self._since
+        self._since = None if readers else said
 
 
 class Observer(Protocol):

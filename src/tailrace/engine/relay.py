@@ -23,6 +23,7 @@ from tailrace.engine.breaker import Breaker
 from tailrace.engine.failures import CANCELLED, ORPHANED
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
+from tailrace.engine.observer import Observers, Readers, ended_of
 from tailrace.engine.retold import Retold
 from tailrace.engine.routing import Resolved, Router
 from tailrace.engine.spec import Budget, Limits, OnDisconnect, Policy, ProviderSpec, RouteSpec, Target
@@ -110,6 +111,8 @@ class Relay:
         self.store: LogStore = store or _memory_store(self.limits)
         self.ledger: Ledger = ledger or NoLedger()
         self.draining = False
+        self.observers = Observers()
+        self.readers = Readers()
         self._wall_clock = wall_clock
         self._new_id = new_id
         self._upstreams: dict[str, Upstream] = {
@@ -120,6 +123,7 @@ class Relay:
             self._upstreams,
             self.breakers,
             self.ledger,
+            self.observers,
             wall_clock=wall_clock,
             jitter=jitter,
             new_id=lambda: secrets.token_hex(16),
@@ -227,6 +231,11 @@ class Relay:
             await asyncio.wait([ended], timeout=STOP_WAIT)
         finally:
             unwatch()
+
+    @property
+    def running(self) -> list[Generation]:
+        """The generations that are running."""
+        return list(self._live.values())
 
     @property
     def live(self) -> int:
@@ -338,6 +347,10 @@ class Relay:
         self._live.pop(info.id, None)
         self._ended[info.id] = generation
         usage, error = generation.fold.usage, generation.error
+        self.observers.ended(ended_of(generation))
+        if generation.ending == "cancelled" and generation.task is not None:
+            stopped = time.monotonic()
+            generation.task.add_done_callback(lambda _: self.observers.released(time.monotonic() - stopped))
         if ask.claim is not None and generation.nothing_said and generation.ending not in {"completed", "cancelled"}:
             # Nobody was given anything: the SDKs' own retry, which has the same key, must be able to do better.
             self.store.release(info.owner, ask.claim)

@@ -64,6 +64,13 @@ class Entry(NamedTuple):
     ending: Ending | None
 
 
+class Held(NamedTuple):
+    """What a store holds in this process: so many logs, of so many bytes."""
+
+    logs: int
+    size: int
+
+
 class StreamLog(Protocol):
     """The frames of one stream."""
 
@@ -176,6 +183,9 @@ class LogStore(Protocol):
 
     def sever(self) -> None:
         """Let go of everything that another node writes: this process is going away, its readers have to come back."""
+
+    def held(self) -> Held:
+        """Return what is held in this process now; may look at every log."""
 
     def sweep(self) -> list[str]:
         """Forget logs whose time is over or that no longer fit; return their ids."""

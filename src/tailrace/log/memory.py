@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tailrace.errors import Mismatch
 from tailrace.events import Ending
-from tailrace.log.base import Claim, Entry, StoreListener, StreamInfo, StreamLog
+from tailrace.log.base import Claim, Entry, Held, StoreListener, StreamInfo, StreamLog
 from tailrace.log.frames import Frames, Watchers
 
 
@@ -174,6 +174,10 @@ class MemoryStore:
     def _get(self, stream_id: str) -> MemoryLog | None:
         log = self._logs.get(stream_id)
         return None if log is None or self._expired(log, self._clock()) else log
+
+    def held(self) -> Held:
+        """Return how many logs there are, and their bytes."""
+        return Held(len(self._logs), sum(log.size for log in self._logs.values()))
 
     def sweep(self) -> list[str]:
         """Forget what is over or no longer fits; to be called every few seconds."""

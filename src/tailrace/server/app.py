@@ -24,6 +24,7 @@ from tailrace.server.doors import DOORS, Door
 from tailrace.server.errors import NEUTRAL
 from tailrace.server.hosts import HostGuard, allowed_hosts
 from tailrace.server.http import Receive, Scope, Send, send_json
+from tailrace.server.metrics import Metrics
 from tailrace.server.models import Models
 from tailrace.server.openapi import OpenApi
 from tailrace.server.page import page_routes
@@ -53,11 +54,14 @@ def create_app(relay: Relay, spec: ServerSpec | None = None) -> Starlette:
     """Return the server as an ASGI app; to be mounted in another one, enter ``relay`` in that one's lifespan."""
     spec = spec or ServerSpec()
     keyring = Keyring(spec.keys)
+    metrics = Metrics(relay, keyring)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with relay:
+            metrics.lag.start()
             yield
+            metrics.lag.stop()
 
     names = allowed_hosts(spec.host, spec.allowed_hosts)
     # A page of another site cannot know a key; where none is needed, where it comes from must do.
@@ -73,14 +77,14 @@ def create_app(relay: Relay, spec: ServerSpec | None = None) -> Starlette:
             )
         )
     return Starlette(
-        routes=_routes(relay, keyring, keyed=bool(spec.keys)),
+        routes=_routes(relay, keyring, metrics, keyed=bool(spec.keys)),
         middleware=middleware,
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, Exception: _bug},  # type: ignore[dict-item]
     )
 
 
-def _routes(relay: Relay, keyring: Keyring, *, keyed: bool) -> list[BaseRoute]:
+def _routes(relay: Relay, keyring: Keyring, metrics: Metrics, *, keyed: bool) -> list[BaseRoute]:
     streams = Streams(relay, keyring)
     models = Models(relay, keyring)
     responses = Responses(relay, keyring)
@@ -101,6 +105,7 @@ def _routes(relay: Relay, keyring: Keyring, *, keyed: bool) -> list[BaseRoute]:
         ("GET", "/streams/{stream_id}/fields", streams.fields),
         ("POST", "/streams/{stream_id}/stop", streams.stop),
         ("GET", "/streams/{stream_id}/message", streams.message),
+        ("GET", "/metrics", metrics),
         ("GET", "/health/live", _live),
         ("GET", "/health/ready", _ready_of(relay)),
     ]

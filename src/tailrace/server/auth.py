@@ -27,6 +27,11 @@ class Keyring:
     def __init__(self, keys: Iterable[Secret]) -> None:
         self._digests = tuple(_digest(key.reveal()) for key in keys)
 
+    @property
+    def needed(self) -> bool:
+        """Whether a key must be presented."""
+        return bool(self._digests)
+
     def identify(self, headers: Mapping[str, str], query: bytes = b"") -> str:
         """Return the owner that the request's headers (lower case) prove; raises `Unauthenticated`.
 

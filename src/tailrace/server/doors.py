@@ -138,6 +138,7 @@ class Door:
         except Disconnected:
             return
         except RequestError as error:
+            self._relay.observers.refused(error.code or error.kind)
             await send_error(send, event_of(error), self._dialect, headers)
 
     async def _answer(

@@ -135,6 +135,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         (Answer(200, "json", "It does", _STATE), Answer(503, "json", "It is shutting down", _STATE)),
         free=True,
     ),
+    ("GET", "/metrics"): Operation(
+        "How the server is doing, for Prometheus", (Answer(200, "text", "Metrics in its text format"),), (401, 403)
+    ),
     ("GET", "/openapi.json"): Operation(
         "This document", (Answer(200, "json", "An OpenAPI document", _object(openapi=_TEXT, paths={})),), free=True
     ),

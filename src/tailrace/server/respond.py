@@ -63,7 +63,7 @@ async def answer_stream(
             if told.error is not None and told.nothing_said:
                 await refuse(told, send, headers)
                 return
-        sink = _sink(log, generation if log.ending is None else None, send, limits, after=0)
+        sink = _sink(relay, log, generation if log.ending is None else None, send, after=0, resumed=False)
         await _follow(sink, gone, send, {**stream_headers(log, DIALECTS[log.info.dialect]), **headers})
     finally:
         if generation is not None:
@@ -168,7 +168,7 @@ async def answer_resume(relay: Relay, log: StreamLog, after: int, receive: Recei
     generation = relay.generation(log.info.id) if log.ending is None else None
     gone = watch_disconnect(receive)
     try:
-        sink = _sink(log, generation, send, relay.limits, after=after)
+        sink = _sink(relay, log, generation, send, after=after)
         await _follow(sink, gone, send, headers, first=RETRY if dialect.ids else b"")
     finally:
         gone.cancel()
@@ -189,7 +189,7 @@ async def answer_fields(relay: Relay, log: StreamLog, after: int, receive: Recei
             await send({"type": "http.response.body", "body": b""})
             return
         generation = relay.generation(log.info.id) if log.ending is None else None
-        sink = _sink(view, generation, send, limits, after=after, heartbeat=comment("hb"))
+        sink = _sink(relay, view, generation, send, after=after, heartbeat=comment("hb"))
         await _follow(sink, gone, send, headers, first=RETRY)
     finally:
         fields.close()
@@ -197,14 +197,16 @@ async def answer_fields(relay: Relay, log: StreamLog, after: int, receive: Recei
 
 
 def _sink(
+    relay: Relay,
     log: StreamLog,
     generation: Generation | None,
     send: Send,
-    limits: Limits,
     *,
     after: int,
+    resumed: bool = True,
     heartbeat: bytes | None = None,
 ) -> AsgiSink:
+    limits = relay.limits
     return AsgiSink(
         log,
         send,
@@ -215,6 +217,8 @@ def _sink(
         stall=limits.reader_stall,
         heartbeat=DIALECTS[log.info.dialect].heartbeat if heartbeat is None else heartbeat,
         interval=limits.heartbeat,
+        readers=relay.readers,
+        resumed=resumed,
     )
 
 

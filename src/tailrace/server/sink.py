@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 
 import structlog
 
-from tailrace.engine import Generation
+from tailrace.engine import Generation, Readers
 from tailrace.log import StreamLog
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -32,7 +32,7 @@ class AsgiSink:
     it when this client lags more than ``high_water`` bytes, until it is below ``low_water`` again. `finished` is
     done when the log's end has been written, the client was cut (``stall`` seconds without progress), its connection
     broke, or `close` was called; only in the first case is it `complete`. ``heartbeat`` is written after ``interval``
-    seconds of silence; interval 0 means never.
+    seconds of silence; interval 0 means never. ``readers`` counts it, as one that came first or ``resumed``.
     """
 
     def __init__(
@@ -47,6 +47,8 @@ class AsgiSink:
         stall: float,
         heartbeat: bytes,
         interval: float,
+        readers: Readers | None = None,
+        resumed: bool = False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._log = log
@@ -57,6 +59,10 @@ class AsgiSink:
         self._stall = stall
         self._heartbeat = heartbeat
         self._interval = interval
+        self._readers = readers or Readers()
+        self._resumed = resumed
+        self._open = False
+        self._cut: str | None = None
         self.cursor = after
         self.complete = False
         self._parted = False
@@ -70,6 +76,8 @@ class AsgiSink:
         """Begin: write ``first`` and all that the log has, then follow it."""
         if self._generation is not None:
             self._generation.attach(self)
+        self._open = True
+        self._readers.came(resumed=self._resumed, behind=self._log.size - self._log.size_at(self.cursor))
         self._unwatch = self._log.watch(self._push)
         if self._interval > 0 and self._heartbeat:
             self._timer = self._loop.call_later(self._interval, self._beat)
@@ -92,6 +100,9 @@ class AsgiSink:
             self._generation = None
         if not self.finished.done():
             self.finished.set_result(None)
+        if self._open:
+            self._open = False
+            self._readers.left(self._cut)
 
     def _push(self) -> None:
         """Write what the log has beyond the cursor, as far as the connection takes it."""
@@ -142,7 +153,7 @@ class AsgiSink:
         self._measure()
 
     def _lost(self, error: Exception) -> None:
-        reason = "stalled" if isinstance(error, TimeoutError) else type(error).__name__
+        reason = self._cut = "stalled" if isinstance(error, TimeoutError) else type(error).__name__
         _log.info("reader_cut", stream=self._log.info.id[:8], reason=reason, frame=self.cursor)
         self.close()
 
@@ -159,6 +170,7 @@ class AsgiSink:
     def _beat(self) -> None:
         quiet = self._loop.time() - self._last_write
         if quiet >= self._interval and self._blocked is None:
+            self._readers.heartbeats += 1
             self._write(self._heartbeat)
             quiet = 0.0
         if not self.finished.done():

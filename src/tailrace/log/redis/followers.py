@@ -114,6 +114,9 @@ class Followers:
         """Bytes of all copies."""
         return sum(replica.size for replica in self._replicas.values())
 
+    def __len__(self) -> int:
+        return len(self._replicas)
+
     async def run(self) -> None:
         """Follow until cancelled."""
         failures = 0

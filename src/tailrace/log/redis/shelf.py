@@ -53,6 +53,14 @@ class Shelf:
             log.closed_at = now
         return now - log.closed_at >= self._ttl and not log.watchers
 
+    @property
+    def size(self) -> int:
+        """Bytes of all logs, as far as they are kept here."""
+        return sum(log.kept for log in self._logs.values())
+
+    def __len__(self) -> int:
+        return len(self._logs)
+
     def sweep(self, others: int) -> list[str]:
         """Forget what is over or no longer fits beside ``others`` bytes; return all that has left since."""
         gone, self._lost = self._lost, []
@@ -60,7 +68,7 @@ class Shelf:
         for stream_id in over:
             del self._logs[stream_id]
         gone += over
-        total = sum(log.kept for log in self._logs.values()) + others
+        total = self.size + others
         for stream_id, log in list(self._logs.items()):
             if len(self._logs) <= self._max_logs and total <= self._max_total:
                 break

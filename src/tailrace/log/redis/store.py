@@ -13,7 +13,7 @@ import structlog
 
 from tailrace.errors import ConfigError, Mismatch, Overloaded
 from tailrace.events import Ending
-from tailrace.log.base import Claim, Entry, StoreListener, StreamInfo, StreamLog
+from tailrace.log.base import Claim, Entry, Held, StoreListener, StreamInfo, StreamLog
 from tailrace.log.redis.connection import Away, Server, confirmed
 from tailrace.log.redis.durability import Barrier
 from tailrace.log.redis.followers import Followers, ask_page
@@ -189,6 +189,10 @@ class RedisStore:
     def sever(self) -> None:
         """Let go of everything that another node writes."""
         self._followers.sever()
+
+    def held(self) -> Held:
+        """Return what this node holds: its own logs and its copies of others'."""
+        return Held(len(self._shelf) + len(self._followers), self._shelf.size + self._followers.size)
 
     def sweep(self) -> list[str]:
         """Forget finished logs whose time is over or that no longer fit in this node's memory; Redis has its own."""
