@@ -19,6 +19,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test writes into the ledger of whoever runs it."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 def data_folder(variable: str, name: str) -> Path | None:
     """Return the folder of third-party data that ``variable`` names, else the one beside the project, if any."""
     folder = Path(os.environ.get(variable) or ROOT.parent / "shared" / name)

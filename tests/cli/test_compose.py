@@ -13,6 +13,7 @@ from tailrace.config import Settings, load
 from tailrace.demo import Availability, LocalModel, LocalUpstream
 from tailrace.engine import ProviderSpec, RouteSpec, Target
 from tailrace.errors import ConfigError, ConnectError
+from tailrace.ledger import NoLedger, SqliteLedger
 
 MISSING = Availability(reason="the runtime xllamacpp is not installed", missing=("xllamacpp==1",))
 THERE = Availability(weights=Path("/somewhere/weights.gguf"))
@@ -144,3 +145,17 @@ def test_the_local_model_comes_as_an_upstream_of_the_engine() -> None:
     upstream: Upstream = LocalUpstream(model)  # mypy checks that the contract is kept
     assert upstream is not None
     model.close()
+
+
+def test_the_ledger_is_the_one_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyed = {"OPENAI_API_KEY": "k"}
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with composed(load(None, keyed)) as relay:
+        assert isinstance(relay.ledger, SqliteLedger)
+        assert (relay.ledger.path, relay.ledger.strict) == (tmp_path / "tailrace" / "ledger.sqlite3", False)
+    with composed(load(None, {**keyed, "TAILRACE__LEDGER__STRICT": "true"})) as relay:
+        assert isinstance(relay.ledger, SqliteLedger)
+        assert relay.ledger.strict
+    with composed(load(None, {**keyed, "TAILRACE__LEDGER__BACKEND": "none"})) as relay:
+        assert isinstance(relay.ledger, NoLedger)
+    assert list(tmp_path.iterdir()) == []

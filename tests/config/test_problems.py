@@ -12,7 +12,10 @@ BOX = '[providers.box]\ndialect = "openai_chat"\nbase_url = "http://box"\n'
 ONE_PROBLEM = [
     ("[server]\nprot = 1", "tailrace.toml:2: server.prot: unknown key (did you mean 'port'?)"),
     ("[sever]\nport = 1", "tailrace.toml:1: sever: unknown key (did you mean 'server'?)"),
-    ("zzz = 1", "tailrace.toml:1: zzz: unknown key; there are: server, providers, routes, limits, log, logging"),
+    (
+        "zzz = 1",
+        "tailrace.toml:1: zzz: unknown key; there are: server, providers, routes, limits, log, ledger, logging",
+    ),
     ("[log]\nbackend = 'disk'", "tailrace.toml:2: log.backend: there is no such backend here; there are: 'memory', '"),
     ("[log]\nbackend = 'redis'", 'tailrace.toml:1: log: backend = "redis" needs a url'),
     ("[log]\nurl = 'http://redis'", "tailrace.toml:2: log.url: must be an address like redis://localhost:6379/0"),
@@ -21,6 +24,9 @@ ONE_PROBLEM = [
     ("[log]\nsentinels = ['a']\nmaster = 'm'", "tailrace.toml:2: log.sentinels[0]: must be host:port, like redis-1"),
     ("[log]\ndurability = 'D4'", "tailrace.toml:2: log.durability: must be 'D0', 'D1', 'D2' or 'D3'"),
     ("[log]\nlease = 0", "tailrace.toml:2: log.lease: must be greater than or equal to 1"),
+    ("[ledger]\nbackend = 'disk'", "tailrace.toml:2: ledger.backend: must be 'sqlite' or 'none'"),
+    ("[ledger]\npath = ''", "tailrace.toml:2: ledger.path: "),
+    ("[ledger]\nsynchronous = 'off'", "tailrace.toml:2: ledger.synchronous: must be 'normal' or 'full'"),
     ("[logging]\nlevel = 'loud'", "tailrace.toml:2: logging.level: must be 'debug', 'info', 'warning' or 'error'"),
     ("server = 1", "tailrace.toml:1: server: must be a table"),
     ("providers = 1", "tailrace.toml:1: providers: must be a table"),
@@ -131,6 +137,6 @@ def test_the_schema_for_editors_knows_every_table_and_refuses_unknown_keys() -> 
     assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     tables = [found, *found["$defs"].values()]
     assert all(table["additionalProperties"] is False for table in tables)
-    assert set(found["properties"]) == {"server", "providers", "routes", "limits", "log", "logging"}
+    assert set(found["properties"]) == {"server", "providers", "routes", "limits", "log", "ledger", "logging"}
     key = found["$defs"]["ProviderTable"]["properties"]["api_key"]
     assert key["pattern"] == "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"

@@ -12,6 +12,7 @@ from tailrace.config import Settings
 from tailrace.demo import DOWNLOAD_MB, Availability, LocalModel, LocalUpstream, available, commands, install
 from tailrace.engine import ProviderSpec, Relay, Upstream
 from tailrace.errors import ConfigError, ConnectError
+from tailrace.ledger import Ledger, NoLedger, SqliteLedger
 from tailrace.log import LogStore, RedisSpec, redis_store
 
 SIMULATED = "simulated"
@@ -40,7 +41,22 @@ def composed(settings: Settings, *, yes: bool = False) -> Iterator[Relay]:
             else:
                 _forbid_routes(settings, name)
                 providers[SIMULATED] = stack.enter_context(_simulated())
-        yield Relay(providers, settings.routes, limits=settings.limits, upstreams=upstreams, store=log_store(settings))
+        yield Relay(
+            providers,
+            settings.routes,
+            limits=settings.limits,
+            upstreams=upstreams,
+            store=log_store(settings),
+            ledger=ledger(settings),
+        )
+
+
+def ledger(settings: Settings) -> Ledger:
+    """Return the ledger that ``settings`` want, not yet started."""
+    wanted = settings.ledger
+    if wanted.backend == "none":
+        return NoLedger()
+    return SqliteLedger(wanted.file, strict=wanted.strict, synchronous=wanted.synchronous)
 
 
 def log_store(settings: Settings) -> LogStore | None:

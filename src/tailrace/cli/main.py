@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tailrace.cli import ask, chat, configuration, demo, serve, simulate, streams
+from tailrace.cli import ask, chat, configuration, demo, serve, simulate, streams, usage
 from tailrace.cli.exits import guarded
 from tailrace.cli.options import examples
 
@@ -32,6 +32,7 @@ COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., int | None], str], ...] = 
     (app, "stop", streams.stop, streams.STOP_EXAMPLES),
     (app, "ls", streams.ls, streams.LS_EXAMPLES),
     (app, "models", streams.models, streams.MODELS_EXAMPLES),
+    (app, "usage", usage.usage, usage.EXAMPLES),
     (app, "simulate", simulate.simulate, simulate.EXAMPLES),
     (config, "check", configuration.check, configuration.CHECK_EXAMPLES),
     (config, "schema", configuration.schema, configuration.SCHEMA_EXAMPLES),

@@ -7,6 +7,6 @@ Start reading at: settings.py, then load.py.
 """
 
 from tailrace.config.load import load, parse, schema
-from tailrace.config.settings import Logging, Logs, Settings
+from tailrace.config.settings import Ledger, Logging, Logs, Settings
 
-__all__ = ["Logging", "Logs", "Settings", "load", "parse", "schema"]
+__all__ = ["Ledger", "Logging", "Logs", "Settings", "load", "parse", "schema"]

@@ -17,8 +17,8 @@ from tailrace.config import environment, known
 from tailrace.config.lines import line_of, positions
 from tailrace.config.problems import closest, fields, from_pydantic, together
 from tailrace.config.secrets import MAX_FILE, Read
-from tailrace.config.settings import Logging, Logs, Settings
-from tailrace.config.tables import Document, ProviderTable
+from tailrace.config.settings import Ledger, Logging, Logs, Settings
+from tailrace.config.tables import Document, LedgerTable, ProviderTable
 from tailrace.config.values import Surroundings
 from tailrace.dialects import Quirks
 from tailrace.engine import Limits, ProviderSpec
@@ -187,8 +187,15 @@ def _settings(document: Document, source: str) -> Settings:
         routes={name: table.spec(name) for name, table in document.routes.items()},
         limits=Limits(**document.limits.model_dump()),
         log=Logs(**dict(document.log)),
+        ledger=_ledger(document.ledger, source),
         logging=Logging(level=document.logging.level, format=document.logging.format),
     )
+
+
+def _ledger(table: LedgerTable, source: str) -> Ledger:
+    # As with secrets' files: a relative path begins where the configuration lies.
+    path = None if table.path is None else Path(source).parent / Path(table.path).expanduser()
+    return Ledger(backend=table.backend, path=path, strict=table.strict, synchronous=table.synchronous)
 
 
 def _provider(name: str, table: ProviderTable) -> ProviderSpec:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
+import platformdirs
 
 from tailrace.engine import Limits, ProviderSpec, RouteSpec, Secret
 from tailrace.server import ServerSpec
@@ -33,6 +35,20 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = "tailrace:"
 
 
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """Where attempts are written down; what the values mean stands at the table's fields."""
+
+    backend: Literal["sqlite", "none"] = "sqlite"
+    path: Path | None = None
+    strict: bool = False
+    synchronous: Literal["normal", "full"] = "normal"
+
+    @property
+    def file(self) -> Path:
+        """The file of the ledger: ``path``, or where this user's programs keep their state."""
+        return self.path or platformdirs.user_state_path("tailrace", appauthor=False) / "ledger.sqlite3"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A whole configuration. ``source`` names the file it came from, "" where there was none."""
 
@@ -42,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     routes: dict[str, RouteSpec] = {}
     limits: Limits = Limits()
     log: Logs = Logs()
+    ledger: Ledger = Ledger()
     logging: Logging = Logging()
 
     @property

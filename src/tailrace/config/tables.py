@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tailrace.config.routes import BudgetTable, DeadlinesTable, RetryTable, RouteTable
-from tailrace.config.settings import LogFormat, Logging, LogLevel, Logs
+from tailrace.config.settings import Ledger, LogFormat, Logging, LogLevel, Logs
 from tailrace.config.table import Table
 from tailrace.config.values import (
     BaseUrl,
@@ -183,6 +183,26 @@ class LogTable(Table):
         return self
 
 
+class LedgerTable(Table):
+    """``[ledger]``: where attempts and what they used are written down."""
+
+    backend: Literal["sqlite", "none"] = Field(
+        default=Ledger().backend,
+        description="sqlite: a file, which several processes may share. none: nothing is kept.",
+    )
+    path: Annotated[str | None, Field(min_length=1)] = Field(
+        default=None,
+        description="The file. Default: tailrace/ledger.sqlite3 where this user's programs keep their state.",
+    )
+    strict: bool = Field(
+        default=Ledger().strict,
+        description="While the file cannot be written: refuse new work (503), instead of keeping rows in memory.",
+    )
+    synchronous: Literal["normal", "full"] = Field(
+        default=Ledger().synchronous, description="normal: rows outlive a crash of the process. full: a power cut, too."
+    )
+
+
 class LoggingTable(Table):
     """``[logging]``: what the server writes about itself."""
 
@@ -198,6 +218,7 @@ class Document(Table):
     routes: dict[Name, RouteTable] = Field(default={})
     limits: LimitsTable = LimitsTable()
     log: LogTable = LogTable()
+    ledger: LedgerTable = LedgerTable()
     logging: LoggingTable = LoggingTable()
 
 
@@ -212,6 +233,7 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("routes", "*", "budget"): BudgetTable,
     ("limits",): LimitsTable,
     ("log",): LogTable,
+    ("ledger",): LedgerTable,
     ("logging",): LoggingTable,
 }
 """Each table by its path; ``*`` is a name of the user's choice."""
