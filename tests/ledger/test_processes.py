@@ -58,7 +58,7 @@ def test_killed_at_any_moment_no_row_is_lost_and_none_is_written_twice(tmp_path:
     with Writer(path, synchronous=rng.choice(["normal", "full"])) as victim, Writer(path) as other:
         victim.started()
         other.started()
-        victim.tell("spin", "v")
+        victim.tell("spin", "v", "aloud")
         other.tell("spin", "o")
         told = [victim.hear()[1] for _ in range(rng.randrange(1, 400))]
         victim.kill()
