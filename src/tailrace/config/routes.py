@@ -104,6 +104,10 @@ class RouteTable(Table):
         default=Policy().repair,
         description="Ask once more (a second call) when a whole answer is not the document that was asked for.",
     )
+    restart: bool = Field(
+        default=Policy().restart,
+        description="Begin an answer that breaks off anew, for clients that ask for it with Tailrace-Restart.",
+    )
     retry: RetryTable = RetryTable()
     budget: BudgetTable = BudgetTable()
     deadlines: DeadlinesTable = DeadlinesTable()
@@ -119,6 +123,7 @@ class RouteTable(Table):
                 budget=self.budget.spec(),
                 open_early_after=self.open_early_after,
                 repair=self.repair,
+                restart=self.restart,
                 retry=self.retry.spec(),
                 deadlines=self.deadlines.spec(),
             ),

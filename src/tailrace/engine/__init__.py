@@ -12,6 +12,7 @@ from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
 from tailrace.engine.observer import Ended, Observer, Readers
 from tailrace.engine.relay import Ask, Opened, Relay
+from tailrace.engine.restart import behind_reset
 from tailrace.engine.retold import Retold
 from tailrace.engine.spec import (
     Budget,
@@ -51,5 +52,6 @@ __all__ = [
     "Source",
     "Target",
     "Upstream",
+    "behind_reset",
     "trace",
 ]

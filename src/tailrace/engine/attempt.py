@@ -68,6 +68,8 @@ class Attempt:
         self.first_content: float | None = None
         self.deadline: asyncio.Timeout | None = None
         """The timeout around the wait for the first content; lifted when that has come."""
+        self.may_restart: Callable[[Error], bool] | None = None
+        """Whether somebody else would begin the answer anew after a failure in the middle; None where nobody may."""
         self.task: asyncio.Task[object] | None = None
         self.settle: Callable[[], None] | None = None
         """Closes its row in the ledger, once; called at its end."""
@@ -204,13 +206,23 @@ class Attempt:
         if not self.adopted:
             self._hold(frames)
             if failure is not None and self.first_content is None:
-                self.failure = failure
+                self._fail(failure)
                 return
             if not self._generation.adopt(self):
                 return
             self.adopted = True
             frames = self.release()
+        if failure is not None and self.may_restart is not None and self.may_restart(failure):
+            self._generation.restart(failure, frames)
+            self._fail(failure)
+            return
         self._generation.finish(failure, frames)
+
+    def _fail(self, failure: Error) -> None:
+        """Leave no ending but a reason, and let go of the connection: what it may still bring is of no use."""
+        self.failure = failure
+        if self.deadline is not None and not self.deadline.expired():
+            self.deadline.reschedule(self._loop.time())
 
 
 def _bytes(received: Received) -> bytes:

@@ -17,7 +17,7 @@ from tailrace.dialects import Dialect, Reply
 from tailrace.engine.attempt import Attempt
 from tailrace.engine.breaker import Breaker
 from tailrace.engine.failover import Next, Schedule
-from tailrace.engine.failures import first_content_event, refused, resting, trace
+from tailrace.engine.failures import FAULT, first_content_event, refused, resting, trace
 from tailrace.engine.generation import Generation
 from tailrace.engine.observer import Observers
 from tailrace.engine.spec import ProviderSpec, Target
@@ -75,6 +75,13 @@ class Attempts:
 
     async def carry(self, generation: Generation, plans: Sequence[Plan], answering: Answering) -> None:
         """Ask the targets of ``plans`` in turn until one has given content, and carry its answer to the end."""
+        try:
+            await self._carry(generation, plans, answering)
+        except Exception as bug:  # noqa: BLE001 - it must end its generation, not hang its readers
+            _log.error("generation_bug", stream=generation.log.info.id[:8], exception=trace(bug))
+            generation.finish(FAULT)
+
+    async def _carry(self, generation: Generation, plans: Sequence[Plan], answering: Answering) -> None:
         schedule = Schedule(len(plans), generation.policy.retry, self._jitter)
         run = _Run(self, generation, plans, answering, schedule)
         step: Next | None = schedule.first
@@ -98,8 +105,15 @@ class Attempts:
                     delay=round(step.delay, 3),
                 )
 
-    async def once(self, generation: Generation, plan: Plan, number: int, answering: Answering) -> Error | None:
-        """Make one attempt; return why it failed before its first content, or None when the generation has its end."""
+    async def once(
+        self,
+        generation: Generation,
+        plan: Plan,
+        number: int,
+        answering: Answering,
+        may_restart: Callable[[Error], bool] | None,
+    ) -> Error | None:
+        """Make one attempt; return why another must follow it, or None when the generation has its end."""
         breaker = self._breakers[plan.target.provider]
         rest = breaker.wait(asyncio.get_running_loop().time())
         if rest > 0:
@@ -123,6 +137,7 @@ class Attempts:
             heard=breaker.succeeded,
         )
         attempt.task = asyncio.current_task()
+        attempt.may_restart = may_restart
         attempt.settle = _Settlement(self._ledger, breaker, generation, attempt, row, observers=self._observers)
         generation.begin(attempt)
         try:
@@ -135,8 +150,12 @@ class Attempts:
     async def _ask(self, generation: Generation, plan: Plan, attempt: Attempt) -> None:
         seconds = generation.policy.deadlines.first_content
         try:
-            async with asyncio.timeout(seconds) as attempt.deadline:
-                await self._upstreams[plan.target.provider].run(plan.call, attempt)
+            async with asyncio.timeout(seconds) as deadline:
+                attempt.deadline = deadline
+                try:
+                    await self._upstreams[plan.target.provider].run(plan.call, attempt)
+                finally:
+                    attempt.deadline = None
         except TimeoutError:
             attempt.expired(first_content_event(seconds or 0.0))
         except (ProviderError, RemoteProtocolError) as error:
@@ -238,7 +257,9 @@ class _Run:
 
     async def _once(self, target: int) -> Error | None:
         self._number += 1
-        return await self._attempts.once(self._generation, self._plans[target], self._number, self._answering)
+        generation, schedule = self._generation, self._schedule
+        restarting = (lambda error: schedule.may_follow(target, error)) if generation.policy.restart else None
+        return await self._attempts.once(generation, self._plans[target], self._number, self._answering, restarting)
 
     async def _race(self, target: int, after: float) -> tuple[Error | None, int]:
         """Ask ``target``, and when it has said nothing for ``after`` seconds the next one as well."""
@@ -266,12 +287,11 @@ class _Run:
             await asyncio.wait(wanted, return_when=asyncio.FIRST_COMPLETED)
             for task in [task for task in running if task.done()]:
                 last = (task.result(), running.pop(task))
-        if bound.done():
-            winner = self._generation.attempt
-            for task in running:
-                if winner is None or task is not winner.task:
-                    task.cancel()
-            if running:
-                await asyncio.wait(running)
-            return None, last[1]
-        return last
+        if not running:
+            return last
+        winner = self._generation.attempt
+        for task in running:
+            if winner is None or task is not winner.task:
+                task.cancel()
+        await asyncio.wait(running)
+        return next(((task.result(), target) for task, target in running.items() if not task.cancelled()), last)

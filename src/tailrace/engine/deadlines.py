@@ -40,6 +40,11 @@ class Watch:
         if not self.has_content:
             self.has_content = True
             self._marked_at = now
+            self._mark = 0
+
+    def restart(self) -> None:
+        """Note that the answer begins anew: nothing of it has come."""
+        self.has_content = False
 
     def held(self, now: float) -> None:
         """Note that the provider was held back by us until now: its silence, or its slowness, was not its own."""

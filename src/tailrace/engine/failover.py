@@ -7,6 +7,7 @@ for the next round. Between two rounds there is a backoff, or what the provider 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -99,6 +100,10 @@ class Schedule:
         self._asked_to_wait = 0.0
         first, *self._waiting = self._left
         return Next(first, delay)
+
+    def may_follow(self, target: int, error: Error) -> bool:
+        """Whether anybody would be asked after ``target`` failed with ``error``; changes nothing."""
+        return copy.deepcopy(self).after(target, error) is not None
 
     def rival(self) -> int | None:
         """Take the next target out of its turn, to be asked beside the present one; None when there is none."""

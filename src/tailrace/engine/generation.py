@@ -19,6 +19,7 @@ from tailrace.engine.failures import CANCELLED, DESERTED, LOG_LOST, SHUTTING_DOW
 from tailrace.engine.flow import Flow
 from tailrace.engine.lifecycle import Lifecycle, Signal
 from tailrace.engine.observer import Unread
+from tailrace.engine.restart import reset_frame
 from tailrace.engine.spec import Policy
 from tailrace.engine.usage import CHARACTERS_PER_TOKEN, closing_usage
 from tailrace.errors import RemoteProtocolError
@@ -213,6 +214,16 @@ class Generation:
         """End as an attempt ended: by ``failure``, or well; ``frames`` came before that."""
         self._end("terminal" if failure is None else SIGNALS[failure.ending], failure, frames)
 
+    def restart(self, failure: Error, frames: Sequence[bytes]) -> None:
+        """Void what came, for readers who can take that, and be ready for another attempt."""
+        self._life.on("restart")
+        self.attempt = None
+        self._fold = Fold()
+        self._encoder = self.door.encoder(self.reply)
+        self._watch.restart()
+        self.bound = self._loop.create_future()
+        self.append([*frames, reset_frame(failure)])
+
     def give_up(self, failure: Error) -> None:
         """End before any content by the failure of the last attempt, or of what had to come before one."""
         last = self.trying[-1] if self.trying else None
@@ -317,7 +328,13 @@ class Generation:
             self._watch.held(self._loop.time())
         found = self._watch.check(self._loop.time(), self.fold.characters)
         if isinstance(found, Expired):
-            self._end("deadline", timeout_event(found))
+            error = timeout_event(found)
+            if self.attempt is not None and found.kind != "total":
+                self.attempt.expired(error)
+            else:
+                self._end("deadline", error)
+            if self.ending is None:
+                self._deadline = self._loop.call_soon(self._check_deadlines)
         elif found is not None:
             self._deadline = self._loop.call_later(found, self._check_deadlines)
 

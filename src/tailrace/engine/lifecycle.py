@@ -1,9 +1,9 @@
 """A generation's life as two tables. Pure: it decides; `tailrace.engine.generation` acts.
 
 1. Everything that decides what may happen next to a generation is in `LIFE` and `AUDIENCE`; the code looks it up.
-2. The *phase* goes ``waiting → accepted → streaming → ended``; only from ``accepted`` may it go back, to ask another
-   provider, and never once content has come. ``ended`` absorbs everything: a second stop, a late byte or a reader that
-   leaves afterwards changes nothing.
+2. The *phase* goes ``waiting → accepted → streaming → ended``; it goes back to ask another provider, from ``accepted``
+   unseen, from ``streaming`` only where route and client want that, behind a reset that voids what came. ``ended``
+   absorbs everything: a second stop, a late byte or a reader that leaves afterwards changes nothing.
 3. The *audience* goes between ``attended`` and what the route's policy says of an empty room: ``grace`` (cancel
    when the time is over), ``detached`` (finish into the log) or ``draining`` (finish, within a budget).
 """
@@ -21,6 +21,7 @@ Audience: TypeAlias = Literal["attended", "grace", "detached", "draining"]
 Signal: TypeAlias = Literal[
     "accept",  # the provider said yes
     "retry",  # that attempt is over before its first content, another begins
+    "restart",  # it broke off after its first content, and its client takes a new beginning
     "content",  # the first event that a reader waits for
     "terminal",  # the dialect's terminal marker
     "closed",  # the provider closed without it
@@ -55,7 +56,7 @@ _CUT_SHORT: dict[Signal, Step] = {
 LIFE: dict[Phase, dict[Signal, Step]] = {
     "waiting": {"accept": Step("accepted"), **_CUT_SHORT},
     "accepted": {"retry": Step("waiting"), "content": Step("streaming"), "terminal": _ends("completed"), **_CUT_SHORT},
-    "streaming": {"terminal": _ends("completed"), **_CUT_SHORT},
+    "streaming": {"restart": Step("waiting"), "terminal": _ends("completed"), **_CUT_SHORT},
     "ended": {},
 }
 """``phase → signal → step``. An absent pair changes nothing."""

@@ -53,7 +53,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     identity that the stream will belong to. ``whole_tools`` holds each tool call back until its arguments are complete
     and valid for the tool's schema. ``more`` are turns to add to the conversation: an answer is asked for again.
     ``claim`` is the client's idempotency key. ``on_disconnect``, ``grace`` and ``budget`` stand in for the
-    route's.
+    route's. ``restart`` is whether the client can take back what it was given.
     """
 
     dialect: str
@@ -66,6 +66,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     on_disconnect: OnDisconnect | None = None
     grace: float | None = None
     budget: Budget | None = None
+    restart: bool = False
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -381,7 +382,13 @@ def _policy(policy: Policy, ask: Ask, *, background: bool) -> Policy:
     """Return the route's policy with what the request says of its own."""
     on_disconnect = "detach" if background else ask.on_disconnect or policy.on_disconnect
     grace = policy.grace if ask.grace is None else ask.grace
-    return msgspec.structs.replace(policy, on_disconnect=on_disconnect, grace=grace, budget=ask.budget or policy.budget)
+    return msgspec.structs.replace(
+        policy,
+        on_disconnect=on_disconnect,
+        grace=grace,
+        budget=ask.budget or policy.budget,
+        restart=policy.restart and ask.restart and DIALECTS[ask.dialect].content_type.startswith("text/event-stream"),
+    )
 
 
 def _since(start: float, moment: float | None) -> float | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tailrace.dialects import DIALECTS, Quirks, Reply
+from tailrace.dialects import DIALECTS, Decoder, Encoder, Quirks, Reply
+from tailrace.engine.restart import behind_reset
 from tailrace.engine.usage import closing_usage
 from tailrace.errors import RemoteProtocolError
 from tailrace.events import Ending, Error, Fold, Message
@@ -27,17 +28,25 @@ class Retold:
         self.door = DIALECTS[log.info.dialect]
         self.reply = msgspec.convert(log.info.reply, Reply)
         self.fold = Fold()
-        self._encoder = self.door.encoder(self.reply)
+        self._encoder: Encoder = self.door.encoder(self.reply)
         self._read()
 
+    def _begin(self) -> Decoder:
+        self.fold = Fold()
+        self._encoder = self.door.encoder(self.reply)
+        return self.door.decoder(Quirks())
+
     def _read(self) -> None:
-        decoder = self.door.decoder(Quirks())
+        decoder = self._begin()
         cursor = self.log.first
         try:
             while True:
                 data, cursor = self.log.read(cursor, READ)
                 if not data:
                     return
+                anew = behind_reset(data)
+                if anew is not None:
+                    decoder, data = self._begin(), anew
                 for received in decoder.feed(data):
                     for event in received.events:
                         self.fold.add(event)

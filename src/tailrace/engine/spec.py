@@ -130,7 +130,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     ``grace`` is how many seconds a reader may stay away before ``cancel`` closes the upstream; ``budget`` is how far
     ``drain`` goes. ``open_early_after`` stands in for that of `Limits`: an honest status, or an early 200. ``repair``
-    allows asking once more when a whole answer is not the document that was asked for.
+    allows asking once more when a whole answer is not the document that was asked for; ``restart`` allows asking again
+    after content has come, of clients that said they can take back what they were given.
     """
 
     on_disconnect: OnDisconnect = "cancel"
@@ -138,6 +139,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget = Budget()
     open_early_after: float | None = None
     repair: bool = False
+    restart: bool = False
     retry: Retry = Retry()
     deadlines: Deadlines = Deadlines()
 

@@ -126,6 +126,7 @@ class Door:
                 on_disconnect=wishes.on_disconnect,
                 grace=wishes.grace,
                 budget=wishes.budget,
+                restart=wishes.restart,
             )
             opened = await self._relay.open(ask)
             if opened.ignored:

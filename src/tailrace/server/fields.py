@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from tailrace.dialects import DIALECTS, Quirks
+from tailrace.dialects import DIALECTS, Decoder, Quirks
+from tailrace.engine import behind_reset
 from tailrace.errors import JSONError, RemoteProtocolError
 from tailrace.events import BlockStart, BlockStop, Error, Event, TextDelta, ToolInputDelta
 from tailrace.log import MemoryLog, StreamLog
@@ -42,7 +43,7 @@ class FieldsView:
     def __init__(self, log: StreamLog, *, max_bytes: int, max_frames: int) -> None:
         self.view = MemoryLog(log.info, ids=True, max_bytes=max_bytes, max_frames=max_frames)
         self._log = log
-        self._decoder = DIALECTS[log.info.dialect].decoder(Quirks())
+        self._decoder = self._begin()
         self._blocks: dict[int, _Block] = {}
         self._cursor = 0
         self._unwatch: Callable[[], None] = log.watch(self._pull)
@@ -51,6 +52,9 @@ class FieldsView:
     def close(self) -> None:
         """Stop following."""
         self._unwatch()
+
+    def _begin(self) -> Decoder:
+        return DIALECTS[self._log.info.dialect].decoder(Quirks())
 
     def _pull(self) -> None:
         if self.view.ending is not None:
@@ -61,6 +65,10 @@ class FieldsView:
                 data, self._cursor = self._log.read(self._cursor, READ)
                 if not data:
                     break
+                anew = behind_reset(data)
+                if anew is not None:
+                    frames.append(_frame("reset", {}))
+                    self._decoder, self._blocks, data = self._begin(), {}, anew
                 for received in self._decoder.feed(data):
                     for event in received.events:
                         self._take(event, frames)

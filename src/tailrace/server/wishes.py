@@ -23,6 +23,9 @@ ON_DISCONNECT = "tailrace-on-disconnect"
 """Request header, in place of the route's: ``cancel``, ``detach`` or ``drain``, with what limits it behind semicolons
 (``cancel; seconds=5``, ``drain; seconds=30; tokens=500``)."""
 
+RESTART = "tailrace-restart"
+"""Request header: ``accept`` says that the client understands a reset, which voids what came before it."""
+
 IDEMPOTENCY_KEY = "idempotency-key"
 """Request header: a repeated request with the same value joins the first one's stream (draft-ietf-httpapi-
 idempotency-key-header; the SDKs of OpenAI and Anthropic send it with their retries)."""
@@ -42,13 +45,14 @@ class Wishes(NamedTuple):
     on_disconnect: OnDisconnect | None
     grace: float | None
     budget: Budget | None
+    restart: bool
     key: str | None
 
     def claim(self, dialect: str, body: dict[str, Any]) -> Claim | None:
         """Return the claim of a request with ``body`` at a door of ``dialect``; None when it makes none."""
         if self.key is None:
             return None
-        asked = msgspec.json.encode([dialect, self.whole_tools, body], order="deterministic")
+        asked = msgspec.json.encode([dialect, self.whole_tools, self.restart, body], order="deterministic")
         return Claim(self.key, hashlib.sha256(asked).hexdigest())
 
 
@@ -57,12 +61,15 @@ def read_wishes(headers: Mapping[str, str]) -> Wishes:
     tools = headers.get(WHOLE_TOOLS)
     if tools not in {None, "complete"}:
         raise BadRequest(f"{WHOLE_TOOLS} can only be 'complete', not {tools!r}", param=WHOLE_TOOLS)
+    restart = headers.get(RESTART)
+    if restart not in {None, "accept"}:
+        raise BadRequest(f"{RESTART} can only be 'accept', not {restart!r}", param=RESTART)
     policy, grace, budget = _on_disconnect(headers.get(ON_DISCONNECT))
     key = headers.get(IDEMPOTENCY_KEY)
     if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
         text = f"must be 1 to {MAX_KEY} printable characters"
         raise BadRequest(f"Idempotency-Key: {text}", code="bad_idempotency_key", param="Idempotency-Key")
-    return Wishes(OPEN_EARLY in headers, tools is not None, policy, grace, budget, key)
+    return Wishes(OPEN_EARLY in headers, tools is not None, policy, grace, budget, restart is not None, key)
 
 
 def _on_disconnect(value: str | None) -> tuple[OnDisconnect | None, float | None, Budget | None]:
