@@ -283,6 +283,7 @@ async def test_a_row_says_what_was_used_and_how_it_ended() -> None:
     assert (outcome.ending, outcome.label, outcome.error, outcome.status) == ("completed", "exact", None, None)
     assert outcome.usage.output_tokens
     assert outcome.first_content is not None
+    assert outcome.seconds is not None
     assert 0 <= outcome.first_content <= outcome.seconds
 
 
