@@ -168,6 +168,16 @@ class Cluster:
         told = [call(one.port, "SENTINEL", "get-master-addr-by-name", self.name) for one in self.sentinels]
         return max(self.redis, key=lambda server: sum(b"%d" % server.port in reply for reply in told))
 
+    def fail_over(self) -> None:
+        """Have the sentinels make the replica the master, as soon as they think that it can be one."""
+        before, deadline = self.master(), time.monotonic() + 4 * WAIT
+        while not call(self.sentinels[0].port, "SENTINEL", "FAILOVER", self.name).startswith(b"+OK"):
+            assert time.monotonic() < deadline, "no failover was begun"
+            time.sleep(0.1)
+        while self.master() is before:
+            assert time.monotonic() < deadline, "no failover took place"
+            time.sleep(0.02)
+
     def replica(self) -> RedisServer:
         master = self.master()
         return next(server for server in self.redis if server is not master)

@@ -23,6 +23,14 @@ pytestmark = [pytest.mark.anyio, needs_redis]
 
 _prefixes = itertools.count()
 
+FORGET = """
+redis.call('HDEL', ARGV[1], 'ending')
+redis.call('HSET', ARGV[1], 'tail', 3)
+local entries = redis.call('XRANGE', ARGV[2], '-', '+')
+redis.call('DEL', ARGV[2])
+for i = 1, 3 do redis.call('XADD', ARGV[2], entries[i][1], 'f', entries[i][2][2]) end
+"""
+
 
 def quick(url: str, *, lease: float = 1.0, write_wait: float = 4.0, prefix: str = "t:") -> RedisSpec:
     return RedisSpec(url=url, lease=lease, write_wait=write_wait, prefix=prefix)
@@ -298,6 +306,29 @@ async def test_frames_that_a_crash_took_are_not_replaced_by_others(own: RedisSer
         assert everything(copy) == stamped(frames(5))
         assert (await found(there, log)).tail == 4
         unwatch()
+
+
+async def test_an_end_that_a_failover_undid_is_told_again(server: RedisServer, prefix: str) -> None:
+    """A silent stream's frames as well: what Redis had acknowledged is compared at each renewal."""
+    listener = Listener()
+    spec = quick(server.url, prefix=prefix)
+    async with opened(spec, listener) as here, opened(spec, listener) as there:
+        done, silent = await here.create(info(), ids=True), await here.create(info(), ids=True)
+        done.close("completed", frames(5))
+        silent.append(frames(5))
+        await until(lambda: done.ending is not None and silent.tail == 5)
+        for log in (done, silent):
+            # What a replica that became the master had not heard of yet.
+            server.command("EVAL", FORGET, "0", f"{prefix}m:{log.info.id}", f"{prefix}s:{log.info.id}")
+
+        async def whole() -> bool:
+            copies = [await found(there, log) for log in (done, silent)]
+            return [copy.ending for copy in copies] == ["completed", None] and all(
+                everything(copy) == stamped(frames(5)) for copy in copies
+            )
+
+        await soon(whole, "all of it again")
+        assert (done.ending, done.tail, silent.tail, listener.cut, listener.ended) == ("completed", 5, 5, [], [])
 
 
 async def test_a_copy_that_nobody_reads_is_forgotten(server: RedisServer, prefix: str) -> None:

@@ -50,8 +50,12 @@ class Barrier:
 
     async def probe(self, lane: Lane) -> None:
         """Find out what the server can promise. Raises `ConfigError` when that is not enough, `Away`."""
-        (info,) = await lane.run([("INFO", "server")])
-        version = _version(info)
+        (told,) = await lane.run([("INFO", "server")])
+        version = _version(told)
+        if b"redis_mode:cluster" in told:
+            raise ConfigError(
+                f"the Redis at {self._spec.where} is a node of a Redis Cluster, which logs do not support"
+            )
         if version < OLDEST:
             raise ConfigError(f"the Redis at {self._spec.where} is {_dotted(version)}, logs need {_dotted(OLDEST)}")
         level = self._spec.durability
@@ -73,6 +77,14 @@ class Barrier:
             except Away as error:
                 message = f'log.durability = "D3" needs a replica of the Redis at {self._spec.where}: {error.reason}'
                 raise ConfigError(message) from None
+
+    async def recheck(self, lane: Lane) -> None:
+        """See that a server that came back, or another that took its place, promises the same. Raises `Away`."""
+        if self._spec.durability in {"D2", "D3"}:
+            try:
+                await self.probe(lane)
+            except ConfigError as error:
+                raise Away(str(error)) from None
 
     async def _synced(self, lane: Lane, append_only: str | None, version: tuple[int, int]) -> list[Command]:
         """Return the commands that make D2 sure: none where every write is synced before it is answered."""
@@ -97,8 +109,8 @@ async def _setting(lane: Lane, name: str) -> str | None:
     return found[1].decode() if found else None
 
 
-def _version(info: bytes) -> tuple[int, int]:
-    for line in info.splitlines():
+def _version(told: bytes) -> tuple[int, int]:
+    for line in told.splitlines():
         name, _, value = line.partition(b":")
         if name == b"redis_version":
             major, minor, *_ = value.split(b".")

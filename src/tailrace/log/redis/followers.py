@@ -28,13 +28,21 @@ class Followers:
     """All copies in this process."""
 
     def __init__(
-        self, spec: RedisSpec, server: Server, barrier: Barrier, subscriber: Subscriber, clock: Callable[[], float]
+        self,
+        spec: RedisSpec,
+        server: Server,
+        barrier: Barrier,
+        subscriber: Subscriber,
+        *,
+        room: int,
+        clock: Callable[[], float],
     ) -> None:
         self._spec = spec
         self._server = server
         self._lane = server.lane()
         self._barrier = barrier
         self._subscriber = subscriber
+        self._room = room
         self._clock = clock
         self._replicas: dict[str, Replica] = {}
         self._loading: dict[str, asyncio.Lock] = {}
@@ -52,11 +60,13 @@ class Followers:
         known = self._replicas.get(stream_id)
         if known is not None and known.ending is not None:
             return known
+        if known is None and self.size > self._room:
+            self._make_room()
         lock = self._loading.setdefault(stream_id, asyncio.Lock())
         try:
             async with lock:
                 known = self._replicas.get(stream_id)
-                if known is not None and not known.severed and known.checked >= asked:
+                if known is not None and not known.severed and known.caught >= asked:
                     # Whoever held the lock looked after we had asked.
                     return known
                 return await self._catch_up(stream_id, known if known and not known.severed else None)
@@ -81,14 +91,22 @@ class Followers:
             if replica.severed:
                 # What is here and what Redis has are no longer the same stream: begin anew from what it has.
                 replica, goal = None, -1
-            elif whole or replica.tail >= goal:
-                replica.checked = began
-                self._keep(stream_id, replica)
+                continue
+            replica.checked = began
+            # Kept before it is complete: whoever asks again after a timeout need not begin anew.
+            self._replicas[stream_id] = replica
+            if whole or replica.tail >= goal:
+                replica.caught = began
                 return replica
 
-    def _keep(self, stream_id: str, replica: Replica) -> None:
-        if self._replicas.get(stream_id) is not replica:
-            self._replicas[stream_id] = replica
+    def _make_room(self) -> None:
+        """Let copies go that nobody reads; raises `Away` when those that are read fill the memory there is."""
+        for stream_id, replica in list(self._replicas.items()):
+            if not replica.watchers:
+                del self._replicas[stream_id]
+                replica.sever()
+        if self.size > self._room:
+            raise Away("too much is being read here")
 
     # ---- what goes on meanwhile ----------------------------------------------------------------------------------
 

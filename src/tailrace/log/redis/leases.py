@@ -1,8 +1,8 @@
 """Leases: this node's are renewed, and the streams of nodes that are dead are ended by whoever sees it first.
 
-A lease that is over is not enough: it must be over at two looks in a row without an error between them. So a Redis
-that was paused, or a writer that was, for less than a lease finds its streams as they were: a renewal in between
-revives them.
+A lease that is over is not enough: it must stay over, unchanged, for `SURE` intervals without an error between. So
+after a pause of Redis, a step of its clock or a failover every writer has the time to renew, which revives its streams.
+A dead writer's are ended within the lease, an interval to the first look and two more to be sure: 8 s by default.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from tailrace.log.redis.shelf import Debts
 from tailrace.log.redis.spec import RedisSpec
 from tailrace.log.redis.writer import LIVE
 
+SURE = 1.5
+"""Intervals for which a lease must have been seen to be over. Looks are an interval apart, so it takes three."""
+
 AT_ONCE = 500
 """Leases renewed by one script call: Redis is blocked for about 2 ms."""
 
@@ -35,13 +38,16 @@ class Streams(Protocol):
     """What the keeper needs of the store."""
 
     def live(self) -> Mapping[str, RedisLog]:
-        """Return the logs that are being written here."""
+        """Return the logs that are being written here, and those whose end is so new that a failover might undo it."""
 
     def stop_asked(self, stream_id: str) -> None:
         """A stop flag is set."""
 
     def fenced(self, log: RedisLog) -> None:
         """Another node has taken ``log``."""
+
+    def shortened(self, log: RedisLog) -> None:
+        """Redis has less of ``log`` than it had acknowledged."""
 
     def forgotten(self, log: RedisLog, renewed: float) -> None:
         """Redis no longer has ``log``."""
@@ -62,7 +68,7 @@ class Keeper:
         self._debts = debts
         self._node = node
         self._clock = clock
-        self._suspects: set[tuple[str, int, bytes]] = set()
+        self._suspects: dict[tuple[str, int, bytes], float] = {}
         self._touched = clock()
 
     async def run(self) -> None:
@@ -100,35 +106,38 @@ class Keeper:
 
     async def _renew_some(self, logs: dict[str, RedisLog], *, touch: bool) -> None:
         began = self._clock()
-        pairs = [part for log in logs.values() for part in (log.info.id, log.epoch)]
-        command = RENEW(self._spec.prefix, int(self._spec.lease * 1000), LIVE if touch else 0, *pairs)
+        told = [part for log in logs.values() for part in (log.info.id, log.epoch, log.tail, log.ending or "")]
+        command = RENEW(self._spec.prefix, int(self._spec.lease * 1000), LIVE if touch else 0, *told)
         (found,) = await self._lane.run([command])
         matters = {key.decode(): what for key, what in zip(found[::2], found[1::2], strict=True)}
         for stream_id, log in logs.items():
             what = matters.get(stream_id)
             before = log.renewed
-            if what in {None, b"stop"}:
+            if what in {None, b"stop", b"short"}:
                 log.renewed = max(before, began)
             if what == b"stop":
                 self._streams.stop_asked(stream_id)
             elif what == b"fenced":
                 self._streams.fenced(log)
+            elif what == b"short":
+                self._streams.shortened(log)
             elif what == b"unknown":
                 self._streams.forgotten(log, before)
 
     async def reap(self) -> None:
         """Take over the streams whose lease was over at the last look already, and still is."""
         (found,) = await self._lane.run([OVERDUE(self._spec.prefix, ORPHANS)])
-        seen = {
+        seen = [
             (key.decode(), int(epoch), deadline)
             for key, epoch, deadline in zip(found[::3], found[1::3], found[2::3], strict=True)
-        }
-        dead, self._suspects = seen & self._suspects, seen - self._suspects
+        ]
         began = self._clock()
-        for number, (stream_id, epoch, deadline) in enumerate(dead):
+        self._suspects = {one: self._suspects.get(one, began) for one in seen}
+        for stream_id, epoch, deadline in seen:
+            if began - self._suspects[stream_id, epoch, deadline] < SURE * self._spec.interval:
+                continue
             if self._clock() - began > self._spec.interval / 2:
                 # Our own leases come first; the others are taken at the next look.
-                self._suspects.update(list(dead)[number:])
                 return
             lease = int(self._spec.lease * 1000)
             (taken,) = await self._lane.run([TAKE(self._spec.prefix, lease, stream_id, epoch, deadline, self._node)])

@@ -15,8 +15,8 @@ class RedisLog:
     ``mark`` is called whenever there is something to store, ``clock`` gives monotonic seconds. ``sent`` is how many
     frames Redis has, ``tail`` how many of them it keeps as safely as was asked for. The rest of the attributes are the
     writer's: ``renewed`` when the lease was last known to be held, ``since`` how long the oldest frame has been
-    waiting, ``absent`` whether Redis has forgotten the stream, ``names`` what it is to be called from the next batch
-    on.
+    waiting, ``absent`` whether Redis has forgotten the stream, ``unsure`` whether it may have less than it
+    acknowledged, ``names`` what it is to be called from the next batch on.
     """
 
     severed = False
@@ -49,7 +49,8 @@ class RedisLog:
         self.renewed = clock()
         self.since: float | None = None
         self.absent = False
-        self.closed_at: float | None = None
+        self.ended_at: float | None = None
+        self.unsure = False
         self._frames = Frames(ids=ids, max_bytes=max_bytes, max_frames=max_frames, first=first)
         self._watchers = Watchers()
         self._mark = mark
@@ -119,7 +120,10 @@ class RedisLog:
     def waiting(self) -> bool:
         """Whether something is not stored yet."""
         return not self.lost and (
-            len(self._frames) > self.tail or bool(self.names) or (self.closing is not None and self.ending is None)
+            len(self._frames) > self.tail
+            or bool(self.names)
+            or (self.closing is not None and self.ending is None)
+            or self.unsure
         )
 
     def between(self, after: int, last: int) -> list[bytes]:
@@ -137,23 +141,32 @@ class RedisLog:
 
     def stored(self, upto: int, ending: Ending | None, names: int) -> None:
         """Note what is stored now: the frames up to ``upto``, the ending if given, the oldest ``names``."""
-        moved = upto > self.tail or ending is not None
+        moved = upto > self.tail or (ending is not None and self.ending is None)
         self.called += self.names[:names]
         del self.names[:names]
         self.tail = max(self.tail, upto)
         if ending is not None and self.ending is None:
             self.ending = ending
+            self.ended_at = self._clock()
+        self.unsure = False
         self.since = self._clock() if self.waiting else None
         if moved:
             self._watchers.call()
 
     def cut(self, last_words: Callable[[RedisLog], bytes]) -> None:
         """End it here without storing that: it is another's, or cannot be stored (L7, L8)."""
+        self.unsure = self.absent = False
         if not self.lost and self.ending is None:
             self.lost = True
             self.parting = last_words(self)
             self.ending = "interrupted"
+            self.ended_at = self._clock()
             self._watchers.call()
+
+    def doubt(self) -> None:
+        """Have it compared with what Redis has, and brought again."""
+        self.unsure = True
+        self._wait()
 
     def _wait(self) -> None:
         if self.since is None:

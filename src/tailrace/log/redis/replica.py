@@ -21,7 +21,8 @@ _ELSEWHERE = "this stream is written by another node"
 class Replica:
     """A log that is read here and written elsewhere; made from the first page of it.
 
-    ``checked`` is when Redis was last heard of it, ``idle`` since when nobody has read it (None: somebody does).
+    ``checked`` is when Redis was last heard of it, ``caught`` when it was last known to have all that Redis had,
+    ``idle`` since when nobody has read it (None: somebody does).
     ``on_watch`` is called when somebody begins to.
     """
 
@@ -33,6 +34,7 @@ class Replica:
         self.ending: Ending | None = None
         self.severed = False
         self.checked = now
+        self.caught = 0.0
         self.idle: float | None = now
         self._epoch = page.epoch
         self._frames = Frames(ids=False, max_bytes=UNBOUNDED, max_frames=UNBOUNDED, first=page.number - 1)

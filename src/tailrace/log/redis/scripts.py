@@ -191,13 +191,17 @@ return out
 
 RENEW = Script(
     """
--- prefix, lease ms, live ms (0: leave the expiry), then for each log: id, epoch.
--- Returns id and what is the matter, for those where something is: 'unknown', 'fenced', 'stop'.
+-- prefix, lease ms, live ms (0: leave the expiry), then for each log: id, epoch, tail, ending or ''.
+-- Returns id and what is the matter, for those where something is: 'unknown', 'fenced', 'short' (it has less), 'stop'.
 local deadline, out = now() + tonumber(ARGV[2]), {}
-for at = 4, #ARGV, 2 do
+for at = 4, #ARGV, 4 do
   local id = ARGV[at]
-  local held = redis.call('HMGET', p .. 'm:' .. id, 'epoch', 'ending', 'stop')
-  local found = not held[1] and 'unknown' or held[1] ~= ARGV[at + 1] and 'fenced' or held[3] and 'stop'
+  local held = redis.call('HMGET', p .. 'm:' .. id, 'epoch', 'ending', 'stop', 'tail')
+  local found = not held[1] and 'unknown' or held[1] ~= ARGV[at + 1] and 'fenced'
+  if not found and (tonumber(held[4]) < tonumber(ARGV[at + 2]) or (ARGV[at + 3] ~= '' and not held[2])) then
+    found = 'short'
+  end
+  if not found and held[3] then found = 'stop' end
   if found then
     out[#out + 1] = id
     out[#out + 1] = found

@@ -34,9 +34,10 @@ class Shelf:
         """Return the log of that id, if it is here."""
         return self._logs.get(stream_id)
 
-    def live(self) -> Mapping[str, RedisLog]:
-        """Return the logs that are being written."""
-        return {stream_id: log for stream_id, log in self._logs.items() if log.ending is None}
+    def live(self, settling: float) -> Mapping[str, RedisLog]:
+        """Return the logs that are being written, or ended at most ``settling`` seconds (and half their time) ago."""
+        since = self._clock() - min(settling, self._ttl / 2)
+        return {key: log for key, log in self._logs.items() if log.ended_at is None or log.ended_at > since}
 
     def lose(self, log: RedisLog) -> None:
         """Forget ``log``: what Redis has of it is another's now."""
@@ -46,12 +47,9 @@ class Shelf:
 
     def expired(self, log: RedisLog) -> bool:
         """Whether the time of a finished log is over."""
-        if log.ending is None:
+        if log.ended_at is None:
             return False
-        now = self._clock()
-        if log.closed_at is None:
-            log.closed_at = now
-        return now - log.closed_at >= self._ttl and not log.watchers
+        return self._clock() - log.ended_at >= self._ttl and not log.watchers
 
     @property
     def size(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,10 @@ from tailrace.log.redis.shelf import Debts, Shelf
 from tailrace.log.redis.spec import RedisSpec
 from tailrace.log.redis.subscriber import Subscriber
 from tailrace.log.redis.writer import Writer, begin
+
+SETTLING = 3
+"""Leases for which a finished log is still compared with Redis: a master that is being replaced may have acknowledged
+its end and never passed it on. Sentinels take a few seconds to silence it."""
 
 CHECKS = 20
 """Looks at the age of what is not stored, within `RedisSpec.write_wait`."""
@@ -51,12 +56,25 @@ class RedisStore:
     ) -> None:
         self.node = secrets.token_hex(8)
         self._spec = spec
-        self._ttl = ttl
-        self._room = (max_logs, max_total)
-        self._max_bytes = max_bytes
-        self._max_frames = max_frames
-        self._server = Server(spec)
+        self._clock = clock = time.monotonic
+        self._caps = (max_bytes, max_frames)
+        self._server = server = Server(spec)
+        self._barrier = barrier = Barrier(spec)
+        self._shelf = Shelf(ttl=ttl, max_logs=max_logs, max_total=max_total, clock=clock)
         self._debts = Debts()
+        self._lanes = [server.lane(), server.lane(), server.lane()]
+        writing, keeping, self._adopting = self._lanes
+        self._writer = Writer(spec, writing, barrier, node=self.node, ttl=ttl, lose=self._lose, clock=clock)
+        self._keeper = Keeper(spec, keeping, self, self._debts, node=self.node, clock=clock)
+        self._subscriber = Subscriber(
+            spec,
+            server,
+            on_stop=self.stop_asked,
+            on_news=lambda stream_id: self._followers.wake(stream_id),  # noqa: PLW0108 - there is none yet
+            on_gap=lambda: self._followers.wake_all(),  # noqa: PLW0108
+            clock=clock,
+        )
+        self._followers = Followers(spec, server, barrier, self._subscriber, room=max_total, clock=clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._check: asyncio.TimerHandle | None = None
 
@@ -67,33 +85,15 @@ class RedisStore:
 
     async def start(self, listener: StoreListener) -> None:
         """Connect and find out what the server can promise. Raises `ConfigError`."""
-        spec, server, loop = self._spec, self._server, asyncio.get_running_loop()
-        self._clock = clock = loop.time
         self._listener = listener
-        max_logs, max_total = self._room
-        self._shelf = Shelf(ttl=self._ttl, max_logs=max_logs, max_total=max_total, clock=clock)
-        self._barrier = Barrier(spec)
-        lane = server.lane()
+        lane = self._server.lane()
         try:
             await self._barrier.probe(lane)
         except Away as error:
-            raise ConfigError(f"the Redis at {spec.where} cannot be used: {error.reason}") from None
+            raise ConfigError(f"the Redis at {self._spec.where} cannot be used: {error.reason}") from None
         finally:
             await lane.close()
-        self._lanes = [server.lane(), server.lane(), server.lane()]
-        writing, keeping, self._adopting = self._lanes
-        self._writer = Writer(spec, writing, self._barrier, node=self.node, ttl=self._ttl, lose=self._lose, clock=clock)
-        subscriber = Subscriber(
-            spec,
-            server,
-            on_stop=self.stop_asked,
-            on_news=lambda stream_id: self._followers.wake(stream_id),  # noqa: PLW0108 - there is none yet
-            on_gap=lambda: self._followers.wake_all(),  # noqa: PLW0108
-            clock=clock,
-        )
-        self._followers = Followers(spec, server, self._barrier, subscriber, clock)
-        keeper = Keeper(spec, keeping, self, self._debts, node=self.node, clock=clock)
-        running = (self._writer.run(), keeper.run(), self._followers.run(), subscriber.run())
+        running = (self._writer.run(), self._keeper.run(), self._followers.run(), self._subscriber.run())
         self._tasks = [asyncio.create_task(one, name="tailrace redis") for one in running]
         self._check_age()
 
@@ -148,7 +148,8 @@ class RedisStore:
         if own is not None:
             return None if self._shelf.expired(own) else own
         try:
-            async with asyncio.timeout(self._spec.write_wait):
+            # Once to wait for whoever loads it already, once to load what that did not.
+            async with asyncio.timeout(2 * self._spec.request_wait):
                 return await self._followers.find(stream_id)
         except Away as error:
             raise _unavailable(error) from None
@@ -206,8 +207,8 @@ class RedisStore:
     # ---- what the keeper finds -------------------------------------------------------------------------------------
 
     def live(self) -> Mapping[str, RedisLog]:
-        """Return the logs that are being written here."""
-        return self._shelf.live()
+        """Return the logs that are being written here, or have only just ended."""
+        return self._shelf.live(SETTLING * self._spec.lease)
 
     def stop_asked(self, stream_id: str) -> None:
         """Somebody wants it stopped."""
@@ -218,6 +219,10 @@ class RedisStore:
     def fenced(self, log: RedisLog) -> None:
         """Another node has taken ``log``."""
         self._lose(log, "fenced")
+
+    def shortened(self, log: RedisLog) -> None:
+        """A failover or crash took what had been acknowledged: bring it again."""
+        log.doubt()
 
     def forgotten(self, log: RedisLog, renewed: float) -> None:
         """Redis has lost its memory: write ``log`` again, as long as it cannot have been another's meanwhile."""
@@ -255,11 +260,12 @@ class RedisStore:
     def _new_log(
         self, info: StreamInfo, *, ids: bool, epoch: int = 1, first: int = 0, claim: Claim | None = None
     ) -> RedisLog:
+        max_bytes, max_frames = self._caps
         return RedisLog(
             info,
             ids=ids,
-            max_bytes=self._max_bytes,
-            max_frames=self._max_frames,
+            max_bytes=max_bytes,
+            max_frames=max_frames,
             mark=self._writer.mark,
             clock=self._clock,
             epoch=epoch,
@@ -283,10 +289,10 @@ class RedisStore:
 
     def _lose(self, log: RedisLog, reason: str) -> None:
         """End ``log`` here; its frames that were stored stay in Redis, where another node ends it, too."""
-        if log.ending is not None or log.lost:
-            return
-        _log.warning("redis_stream_lost", stream=log.info.id[:8], reason=reason)
+        # Also one that had ended, when a failover undid that: what is true of it now is what Redis has.
         self._shelf.lose(log)
+        if log.ending is None:
+            _log.warning("redis_stream_lost", stream=log.info.id[:8], reason=reason)
         log.cut(self._parting)
 
     def _parting(self, log: RedisLog) -> bytes:

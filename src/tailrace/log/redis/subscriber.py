@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 
+import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from tailrace.log.redis.connection import Server, backoff, connected
 from tailrace.log.redis.spec import RedisSpec
+
+_log = structlog.get_logger("tailrace.log.redis")
 
 
 class Subscriber:
@@ -81,6 +84,9 @@ class Subscriber:
                     failures = 0
                     self._take(message)
             except (RedisError, OSError, TimeoutError):
+                failures += 1
+            except Exception:  # noqa: BLE001 - a bug in who is told must not end the listening
+                _log.error("redis_subscriber_bug", exc_info=True)
                 failures += 1
             finally:
                 self._connection = None

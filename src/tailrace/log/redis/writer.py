@@ -82,14 +82,16 @@ class Writer:
         """Write ``log`` anew: Redis has forgotten it."""
         log.absent = True
         log.sent = log.first
-        self.mark(log)
+        log.doubt()
 
     def expire(self) -> None:
         """Lose the logs whose oldest frame has waited too long. To be called often, whatever the connection does."""
         now = self._clock()
         for log in list(self._dirty.values()):
             if log.since is not None and now - log.since > self._spec.write_wait:
-                self._lose(log, "not_stored")
+                log.unsure = False
+                if log.ending is None:
+                    self._lose(log, "not_stored")
                 self._dirty.pop(log.info.id, None)
 
     async def flush(self) -> None:
@@ -107,6 +109,8 @@ class Writer:
             self._wake.clear()
             while self._dirty:
                 try:
+                    if self._failures:
+                        await self._barrier.recheck(self._lane)
                     await self._batch()
                 except Away as error:
                     if not self._failures:
