@@ -47,7 +47,11 @@ def say(value: Any) -> None:
 async def spin(ledger: SqliteLedger, prefix: str, *, aloud: bool) -> None:
     for number in range(1_000_000):
         one = attempt(f"{prefix}{number}")
-        await ledger.open(one)
+        try:
+            await ledger.open(one)
+        except Overloaded:
+            await asyncio.sleep(0.01)
+            continue
         if aloud:
             say(["opened", one.id])
         await asyncio.sleep(0)
