@@ -9,7 +9,7 @@ import pytest
 
 from tailrace.engine import HttpUpstream, ProviderSpec, Relay
 from tailrace.server import ServerSpec, bind, make_server, url_of
-from tailrace.server.run import SEND_BUFFER
+from tailrace.server.listen import SEND_BUFFER
 from tailrace.simulator import Simulator
 from tests.server.conftest import providers
 from tests.server.test_doors import body

@@ -86,6 +86,12 @@ def log_store(settings: Settings) -> LogStore | None:
     )
 
 
+def ready_for(settings: Settings, *, yes: bool = False) -> None:
+    """Offer to install what ``settings`` want and is missing, as `composed` would; loads nothing."""
+    if settings.local and not (found := available()):
+        _installed(found, yes=yes)
+
+
 def first_model(relay: Relay) -> tuple[str, ProviderSpec]:
     """Return the name of the first listed model and its provider's spec."""
     spec = next(spec for spec in relay.router.providers.values() if spec.models)

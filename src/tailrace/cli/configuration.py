@@ -32,7 +32,9 @@ ConfigFile = Annotated[
 ]
 
 
-def read_settings(file: Path | None, host: str | None = None, port: int | None = None) -> Settings:
+def read_settings(
+    file: Path | None, host: str | None = None, port: int | None = None, workers: int | None = None
+) -> Settings:
     """Return the settings of ``file`` (else of the default file, if it is there) under the command line's options."""
     import os
 
@@ -42,6 +44,7 @@ def read_settings(file: Path | None, host: str | None = None, port: int | None =
     given: dict[tuple[str, ...], tuple[object, str]] = {
         ("server", "host"): (host, "--host"),
         ("server", "port"): (port, "--port"),
+        ("server", "workers"): (workers, "--workers"),
     }
     overrides = {path: (value, name) for path, (value, name) in given.items() if value is not None}
     return load(file or (default if default.is_file() else None), os.environ, overrides)

@@ -72,12 +72,13 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(_outcome(lambda: command(*args, **kwargs)))
+        raise typer.Exit(outcome(lambda: command(*args, **kwargs)))
 
     return run
 
 
-def _outcome(command: Callable[[], int | None]) -> int:
+def outcome(command: Callable[[], int | None]) -> int:
+    """Run ``command``, say its error on stderr, and return the exit code."""
     try:
         return command() or Exit.OK
     except ConfigError as error:

@@ -32,6 +32,9 @@ from tailrace.dialects import Quirks
 from tailrace.engine import Limits
 from tailrace.server import ServerSpec, is_loopback
 
+MAX_WORKERS = 256
+"""More processes than any machine has cores for; a slip of the finger must not start thousands."""
+
 
 class ServerTable(Table):
     """``[server]``"""
@@ -51,8 +54,15 @@ class ServerTable(Table):
     cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(listed)] = Field(
         default=(), description="Origins of web pages that may call."
     )
+    workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)] = Field(
+        default=ServerSpec().workers, description="Processes that share the address; more than one with a shared log."
+    )
     shutdown_grace: Seconds = Field(
         default=ServerSpec().shutdown_grace, description="Seconds that running answers get to finish at shutdown."
+    )
+    ready_delay: Seconds = Field(
+        default=ServerSpec().ready_delay,
+        description="Seconds of the grace in which the port stays open, not ready, for balancers to notice.",
     )
 
     @field_validator("host")

@@ -8,7 +8,21 @@ Start reading at: app.py, then respond.py and sink.py.
 
 from tailrace.server.app import create_app
 from tailrace.server.hosts import is_loopback
-from tailrace.server.run import Server, bind, make_server, serve, url_of
+from tailrace.server.listen import bind, url_of
+from tailrace.server.run import Server, make_server, serve
 from tailrace.server.spec import ServerSpec
+from tailrace.server.worker import Seat
+from tailrace.server.workers import Supervisor
 
-__all__ = ["Server", "ServerSpec", "bind", "create_app", "is_loopback", "make_server", "serve", "url_of"]
+__all__ = [
+    "Seat",
+    "Server",
+    "ServerSpec",
+    "Supervisor",
+    "bind",
+    "create_app",
+    "is_loopback",
+    "make_server",
+    "serve",
+    "url_of",
+]

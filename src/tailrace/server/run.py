@@ -1,108 +1,245 @@
-"""Running the app: the socket, the event loop, signals, and an orderly end."""
+"""Running the app: the event loop, signals, and an orderly end.
+
+What happens at the first SIGTERM or SIGINT (t = 0), whatever clients do:
+
+    at once              not ready; new work is refused with 503; readers of other nodes' streams are cut, to come back
+    ready_delay          the port closes; whoever has connected by then is still answered
+    + LINGER             connections that ask nothing are closed, all others after the answer they are getting
+    shutdown_grace       what still runs ends as ``interrupted``, and every reader is told
+    + LAST_WORDS         connections that have not taken even that are cut
+
+A second signal jumps to the last two lines. The end of the first is exit code 0, of the second the signal's own.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import faulthandler
 import logging
-import math
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, MutableMapping
 from types import FrameType
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import HANDLED_SIGNALS
 
-from tailrace.engine import Limits, Relay
-from tailrace.errors import ConfigError
+from tailrace.engine import Relay
 from tailrace.server.app import create_app
-from tailrace.server.hosts import is_loopback
+from tailrace.server.http import Receive, Scope, Send
+from tailrace.server.listen import BACKLOG, bind, url_of
 from tailrace.server.protocol import GuardedProtocol, raise_file_limit
 from tailrace.server.spec import ServerSpec
-
-SEND_BUFFER = 128 * 1024
-"""Kernel memory for one client that does not read. Left alone, Linux grows it to about 2.8 MB on loopback, which
-ten thousand stuck readers turn into 28 GB; 128 KiB still fills a 100 ms path with 1.3 MB/s, far above any model."""
-
-NOTSENT = 32 * 1024
-"""Bytes that the kernel takes beyond what it has sent: a client that does not read then costs it 45 KB instead of
-260 (measured with ``SO_MEMINFO``), and what is written last, an error or a stop, waits behind 32 KiB, not 128."""
 
 UNFINISHED = "ASGI callable returned without completing response."
 """What uvicorn calls an error of the app. It is how a reader that was cut is left: its body must not look whole."""
 
-BACKLOG = 4096
-"""Connections the kernel holds while the loop is busy; Linux caps it at net.core.somaxconn, 4096 by default."""
+START_FAILED = "Application startup failed. Exiting."
+"""What uvicorn says, after a traceback, of an error that `Server.startup` raises."""
 
 KEEP_ALIVE = 75
 """Seconds an idle client connection stays open: longer than the 60 s of usual load balancers, which must be the
 ones to close first."""
 
+LINGER = 0.5
+"""Seconds in which a connection that asks nothing may still ask, and be refused in words: closed at once, it would
+break the request that is on its way. Within the grace; a balancer's round trip is far shorter."""
+
+LAST_WORDS = 0.5
+"""Seconds for the words of an interrupted end to reach the clients that read. The promise is grace + 1 s in all."""
+
+HUNG = 5.0
+"""Seconds past the grace at which the process is ended by force, with every thread's stack on stderr: by then a
+thread hangs in the operating system (a name server that does not answer) or there is a bug."""
+
+POLL = 0.02
+"""Seconds between two looks at whether all connections are closed, during a shutdown only."""
+
 
 class Server(uvicorn.Server):
-    """uvicorn, told to let streams end before it closes connections."""
+    """uvicorn, told to let streams end before it closes connections.
 
-    def __init__(self, config: uvicorn.Config, relay: Relay, spec: ServerSpec, on_ready: Callable[[], None]) -> None:
+    ``signals``: whether SIGTERM and SIGINT are taken over while it serves; `handle_exit` does the same by hand.
+    ``shared``: other processes go on accepting from its sockets.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: DrainingApp,
+        relay: Relay,
+        spec: ServerSpec,
+        on_ready: Callable[[], None],
+        *,
+        signals: bool = True,
+        shared: bool = False,
+    ) -> None:
         super().__init__(config)
+        self._app = app
         self._relay = relay
-        self._spec = spec
+        self._grace = spec.shutdown_grace
+        self._ready_delay = min(spec.ready_delay, spec.shutdown_grace)
         self._on_ready = on_ready
-        self._draining: asyncio.Task[None] | None = None
+        self._signals = signals
+        self._shared = shared
+        self._before: dict[int, Any] = {}
+        self._asked: list[int] = []
+        self._drain: asyncio.Task[None] | None = None
+        self._deadline = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def forced_by(self) -> int | None:
+        """The second signal, when there was one."""
+        return self._asked[1] if len(self._asked) > 1 else None
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, then say so. Raises `ConfigError` when the relay cannot start: no traceback of uvicorn's."""
+        """Start the relay and listen, then say so. Raises what the relay raises, `ConfigError` among it."""
         self._loop = asyncio.get_running_loop()
-        await self._relay.__aenter__()
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise self._app.failure or RuntimeError("the server could not start") from None
+        # Not earlier: until something can have begun, a signal may simply end the process.
+        if self._signals and threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        self._on_ready()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """First signal: drain. uvicorn itself then waits for the connections to close; a second one forces it."""
-        if self._loop is not None and not self.should_exit:
-            self._loop.call_soon_threadsafe(self._drain)
-        elif self.should_exit:
-            self.force_exit = True
-        super().handle_exit(sig, frame)
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but a signal that was obeyed is not raised once more at the end."""
+        try:
+            yield
+        finally:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
 
-    def _drain(self) -> None:
-        self._draining = asyncio.ensure_future(self._relay.drain(self._spec.shutdown_grace))
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the form of a signal handler
+        """Drain at the first call, end at once at the second. May be called from another thread."""
+        self._asked.append(sig)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._obey)
 
+    def _obey(self) -> None:
+        if self._drain is None:
+            self._begin(self._grace)
+            asyncio.get_running_loop().call_later(self._ready_delay, setattr, self, "should_exit", True)
+        elif self.forced_by is not None:
+            self._begin(0)
+            self.should_exit = True
 
-def bind(spec: ServerSpec, reader_stall: float = Limits().reader_stall) -> socket.socket:
-    """Return a listening socket. Raises `ConfigError` for an address that cannot be had, or is open to all.
+    def _begin(self, grace: float) -> None:
+        """Take no new work, and see to it that what there is ends within ``grace`` seconds."""
+        if self._before:
+            faulthandler.dump_traceback_later(grace + HUNG, exit=True)
+        self._deadline = asyncio.get_running_loop().time() + grace
+        self._drain = asyncio.ensure_future(self._relay.drain(grace))
+        # Those that are being answered are closed after it, as their heads may not have said.
+        self._close_connections(idle=False)
 
-    A client that takes nothing for ``reader_stall`` seconds loses its connection, whatever is still to be sent.
-    """
-    if not spec.keys and not is_loopback(spec.host):
-        raise ConfigError(
-            f"refusing to listen on {spec.host} without keys: anybody who reaches it could spend your money. "
-            "Set server.keys, or bind 127.0.0.1"
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port, wait for the answers that are being sent, cut those that are not taken, leave the relay."""
+        now = asyncio.get_running_loop().time
+        if self._drain is None:
+            self._begin(self._grace)
+        await self._close_port(sockets or [])
+        # Nobody comes any more, but who has asked nothing yet may be about to.
+        lingering = now() + LINGER
+        await self._quiet(lambda: min(lingering, self._deadline))
+        self._close_connections(idle=True)
+        await self._quiet(lambda: self._deadline + LAST_WORDS)
+        await self._cut()
+        await self.lifespan.shutdown()
+
+    async def _quiet(self, until: Callable[[], float]) -> None:
+        """Wait for the end of all that goes on, at most until the time of ``until``, which a second signal changes."""
+        now = asyncio.get_running_loop().time
+        while self._busy() and now() < until():  # noqa: ASYNC110 - uvicorn keeps its sets, and tells nobody
+            await asyncio.sleep(POLL)
+
+    def _busy(self) -> bool:
+        state = self.server_state
+        return bool(state.connections or state.tasks) or not (self._drain is None or self._drain.done())
+
+    def _close_connections(self, *, idle: bool) -> None:
+        """Have connections closed after the answer they are getting; with ``idle`` also those that get none."""
+        connections: list[Any] = list(self.server_state.connections)
+        for connection in connections:
+            if idle or (connection.cycle is not None and not connection.cycle.response_complete):
+                connection.shutdown()
+
+    async def _close_port(self, sockets: list[socket.socket]) -> None:
+        if not self._shared:
+            # Closing a listening socket resets whoever waits in its queue, with the request already sent perhaps.
+            for sock in sockets:
+                with contextlib.suppress(OSError):
+                    while True:
+                        await self._take(sock.accept()[0])
+        for server in self.servers:
+            server.close()
+        for sock in sockets:
+            sock.close()
+
+    async def _take(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        make: Any = self.config.http_protocol_class
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state), accepted
         )
-    family = socket.AF_INET6 if ":" in spec.host else socket.AF_INET
-    # With the protocol named: asyncio switches Nagle's algorithm off only for sockets that say they are TCP.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted sockets inherit it.
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Closing is not enough: a transport with unsent bytes waits for its client, which may never read.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, math.ceil(reader_stall * 1000))
-    try:
-        sock.bind((spec.host, spec.port))
-    except OSError as error:
-        sock.close()
-        raise ConfigError(f"cannot listen on {spec.host}:{spec.port}: {error.strerror}") from error
-    sock.listen(BACKLOG)
-    return sock
+
+    async def _cut(self) -> None:
+        """Close every connection that is left, whatever it has not been sent, and let its request end."""
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.transport.abort()
+        if state.tasks:
+            await asyncio.wait(list(state.tasks), timeout=LAST_WORDS / 5)
+        for task in list(state.tasks):
+            task.cancel()
 
 
-def make_server(relay: Relay, spec: ServerSpec, on_ready: Callable[[], None]) -> Server:
+class DrainingApp:
+    """The app, with connections closed after their answer once the relay drains: the next request goes elsewhere.
+
+    ``failure`` is what kept its lifespan from starting, which uvicorn would only log.
+    """
+
+    def __init__(self, app: ASGIApp, relay: Relay) -> None:
+        self.failure: Exception | None = None
+        self._app = app
+        self._relay = relay
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on. Asked only when it begins, so that a stream's writes pay nothing for it."""
+        try:
+            await self._app(scope, receive, _closing(send) if self._relay.draining else send)
+        except Exception as error:
+            if scope["type"] == "lifespan":
+                self.failure = error
+            raise
+
+
+def _closing(send: Send) -> Send:
+    async def closing(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await send(message)
+
+    return closing
+
+
+def make_server(
+    relay: Relay, spec: ServerSpec, on_ready: Callable[[], None], *, signals: bool = True, shared: bool = False
+) -> Server:
     """Return the server, not yet started."""
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    app = DrainingApp(create_app(relay, spec), relay)
     config = uvicorn.Config(
-        create_app(relay, spec),
+        app,
         http=GuardedProtocol,
         loop="auto",
         ws="none",
@@ -113,16 +250,16 @@ def make_server(relay: Relay, spec: ServerSpec, on_ready: Callable[[], None]) ->
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
-        # The relay's own drain ends every stream within its grace; this is the net below it.
-        timeout_graceful_shutdown=int(spec.shutdown_grace) + 2,
     )
-    return Server(config, relay, spec, on_ready)
+    return Server(config, app, relay, spec, on_ready, signals=signals, shared=shared)
 
 
 def serve(relay: Relay, spec: ServerSpec | None = None, *, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve until a signal ends it; ``on_ready`` is called with the server's URL once it listens."""
+    """Serve until a signal ends it; ``on_ready`` is called with the server's URL once it listens.
+
+    Returns after an orderly end. A second signal is raised again once what could be told has been told.
+    """
     spec = spec or ServerSpec()
-    raise_file_limit()
     sock = bind(spec, relay.limits.reader_stall)
     url = url_of(sock)
 
@@ -130,16 +267,25 @@ def serve(relay: Relay, spec: ServerSpec | None = None, *, on_ready: Callable[[s
         if on_ready is not None:
             on_ready(url)
 
-    server = make_server(relay, spec, ready)
-    with sock:
-        server.run(sockets=[sock])
+    run(make_server(relay, spec, ready), sock)
+
+
+def run(server: Server, sock: socket.socket) -> None:
+    """Run ``server`` on ``sock`` to its end; a second signal is raised again then."""
+    raise_file_limit()
+    try:
+        with sock:
+            server.run(sockets=[sock])
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    if server.forced_by is not None:
+        signal.raise_signal(server.forced_by)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return record.msg != UNFINISHED
-
-
-def url_of(sock: socket.socket) -> str:
-    """Return the URL at which ``sock`` answers."""
-    host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    """Whether uvicorn has something to say: not of readers that were cut, requests that the end cancelled, and starts
+    that failed, whose reason is raised.
+    """
+    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    failed = record.msg == START_FAILED or str(record.msg).startswith("Traceback")
+    return record.msg != UNFINISHED and not cancelled and not failed

@@ -16,7 +16,7 @@ async def serving(relay: Relay, spec: ServerSpec | None = None) -> AsyncIterator
     spec = spec or ServerSpec(port=0, shutdown_grace=0.0)
     ready = asyncio.Event()
     sock = bind(spec, relay.limits.reader_stall)
-    server = make_server(relay, spec, ready.set)
+    server = make_server(relay, spec, ready.set, signals=False)
     with sock:
         running = asyncio.ensure_future(server.serve(sockets=[sock]))
         waiting = asyncio.ensure_future(ready.wait())
