@@ -76,7 +76,7 @@ def _many(settings: Settings, config: Path | None, *, yes: bool) -> int:
     from tailrace.server import Supervisor, bind, url_of
 
     spec = settings.server
-    if settings.log_backend == "memory":
+    if settings.log.backend == "memory":
         raise ConfigError(
             f"{spec.workers} workers need one log that all of them can read, or a stream could be resumed only in the "
             'process that began it: set [log] backend = "redis" and url = "redis://…", or run one worker'
