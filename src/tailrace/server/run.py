@@ -121,8 +121,10 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the form of a signal handler
         """Drain at the first call, end at once at the second. May be called from another thread."""
         self._asked.append(sig)
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._obey)
+        # The loop is closed for who asks when all is over.
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._obey)
 
     def _obey(self) -> None:
         if self._drain is None:
