@@ -1,0 +1,18 @@
+"""The faults, one file each; a file's ``FAULT`` says what goes wrong and what must hold."""
+
+from __future__ import annotations
+
+from chaos.card import Fault
+from chaos.faults import f01_client_drops, f02_upstream_cut, f09_oversized, f10_malformed, f13_stalls
+
+FAULTS: dict[str, Fault] = {
+    fault.number: fault
+    for fault in (
+        f01_client_drops.FAULT,
+        f02_upstream_cut.FAULT,
+        f09_oversized.FAULT,
+        f10_malformed.FAULT,
+        f13_stalls.FAULT,
+    )
+}
+"""``number → fault``, in the order of the scorecard."""

@@ -1,0 +1,226 @@
+"""F13: the provider falls silent: before it is connected, before its head, before the first token, in the middle, or while
+it only sends pings. Each timer fires within a tenth of its time, as ``timed_out``, and the client saw heartbeats all along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import time
+from typing import NamedTuple
+
+from chaos.card import Fault, Run
+from chaos.checker import Violation, check
+from chaos.house import OWN, PROVIDERS, House, house, providers, reader, route, seed
+from chaos.provider import provided
+from chaos.truth import truth
+from chaos.wire import heartbeats
+from tailrace.engine import Deadlines, Limits, Policy, ProviderSpec
+from tailrace.engine.deadlines import Expired, Watch
+from tailrace.simulator import frames_of, parse
+
+EXACT = 0.10
+"""How much of its time a timer may be early or late."""
+
+BUSY = 0.25
+"""Seconds it may be late besides: a machine that also runs the provider and the client."""
+
+
+class Stall(NamedTuple):
+    """One cell: ``fault`` of the simulator, the timer that must fire, and the share of its time after which."""
+
+    name: str
+    fault: str
+    timer: str
+
+
+FIRST = "before the first token"
+
+STALLS = (
+    Stall("before the head", "hang", "first_content"),
+    Stall(FIRST, "stall_event@1", "first_content"),
+    Stall("in the middle", "stall_event@20", "idle"),
+    Stall("in the middle of an event", "stall@5000", "idle"),
+    Stall("at the last event", "stall_event@40", "idle"),
+)
+
+
+async def run(this: Run) -> None:
+    _fake_clock(this)
+    for scale in (1.0,) if this.sample else (1.0, 5.0):
+        limits = Limits(heartbeat=scale / 5, open_early_after=scale / 10)
+        deadlines = Deadlines(connect=scale, first_content=scale, idle=scale * 0.8, total=60.0)
+        policy = Policy(deadlines=deadlines)
+        cells = [(name, stall, scale) for name in OWN.values() for stall in STALLS]
+        routes = {}
+        models = {}
+        for name, stall, _ in cells:
+            mine = seed()
+            # These two begin with content: their first token is their first event.
+            fault = "stall_event@0" if stall.name == FIRST and name in {"gem", "oll"} else stall.fault
+            models[name, stall] = f"sim:tokens=40,seed={mine},fault={fault}", mine
+            routes |= route(f"{name}-{mine}", f"{name}/{models[name, stall][0]}", policy)
+        async with house(limits=limits, routes=routes) as home:
+            await this.each(
+                this.pick(cells, 8),
+                lambda cell: f"{PROVIDERS[cell[0]][0]}, {cell[1].name}, {cell[2]:g} s",
+                lambda cell: _stalled(home, cell[0], cell[1], *models[cell[0], cell[1]], deadlines, limits),
+                width=32,
+            )
+        await _short_stalls(this, scale)
+        await _pings_only(this, scale)
+        await this.one(f"no connection within {scale:g} s", _no_connection(policy, limits))
+
+
+async def _stalled(
+    home: House, name: str, stall: Stall, model: str, mine: int, deadlines: Deadlines, limits: Limits
+) -> list[Violation]:
+    dialect = PROVIDERS[name][0]
+    exchange = await home.begin(f"{name}-{mine}", dialect)
+    start = time.monotonic()
+    async with exchange:
+        answer = await exchange.to_the_end()
+    seconds = time.monotonic() - start
+    due = getattr(deadlines, stall.timer)
+    found = _in_time(seconds, due)
+    beats = heartbeats(answer.body, dialect)
+    least = int((due - limits.open_early_after) / limits.heartbeat * 0.7)
+    if beats < least:
+        found.append(Violation("I2", f"{beats} heartbeats in {seconds:.2f} s, at least {least} expected"))
+    records = home.asked(mine)
+    told = truth(parse(model), dialect, records[-1].bytes_sent)
+    stream = await home.evidence(
+        answer.headers.get("tailrace-stream-id", ""),
+        [reader("the client", (0, answer), dialect=dialect)],
+        seeded=mine,
+        truth=told,
+        cause="timed_out",
+    )
+    async with asyncio.timeout(5):
+        await records[-1].closed.wait()
+    if records[-1].state != "closed_by_client":
+        found.append(Violation("I5", f"the provider's connection ended as {records[-1].state}"))
+    return found + check([stream])
+
+
+def _in_time(seconds: float, due: float) -> list[Violation]:
+    if due * (1 - EXACT) <= seconds <= due * (1 + EXACT) + BUSY:
+        return []
+    return [Violation("I2", f"ended after {seconds:.2f} s, due after {due:g} s")]
+
+
+async def _short_stalls(this: Run, scale: float) -> None:
+    """A silence shorter than its timer ends nothing."""
+    deadlines = Deadlines(first_content=scale, idle=scale, total=60.0)
+    faults = [f"stall_event@{at}:{scale / 2:g}" for at in (1, 20, 43)] + [f"slow_headers:{scale / 2:g}"]
+    mine = [seed() for _ in faults]
+    routes = {}
+    for number, fault in zip(mine, faults, strict=True):
+        routes |= route(f"r{number}", f"ant/sim:tokens=40,seed={number},fault={fault}", Policy(deadlines=deadlines))
+
+    async with house(routes=routes) as home:
+
+        async def judged(number: int) -> list[Violation]:
+            answer = await (await home.begin(f"r{number}")).to_the_end()
+            told = truth(parse(f"sim:tokens=40,seed={number}"), "anthropic")
+            readers = [reader("the client", (0, answer))]
+            return check([await home.evidence(answer.headers["tailrace-stream-id"], readers, seeded=number, truth=told)])
+
+        named = dict(zip(mine, faults, strict=True))
+        await this.each(mine, lambda number: f"{named[number]} of {scale:g} s", judged)
+
+
+async def _pings_only(this: Run, scale: float) -> None:
+    """Pings and comments are no content: the timer fires all the same."""
+    pings = {"ant": b'event: ping\ndata: {"type": "ping"}\n\n', "oai": b": still thinking\n\n", "res": b": ping\n\n"}
+    limits = Limits(heartbeat=scale / 5, open_early_after=scale / 10)
+    for begun in (1, 10):
+        for name, ping in pings.items():
+            dialect = PROVIDERS[name][0]
+            whole = frames_of(parse("sim:tokens=40"), dialect)[:begun]
+            script = [*whole, *(piece for _ in range(400) for piece in (scale / 20, ping))]
+
+            async def judged(
+                script: list[bytes | float] = script, name: str = name, dialect: str = dialect
+            ) -> list[Violation]:
+                deadlines = Deadlines(first_content=scale, idle=scale, total=60.0)
+                async with provided(lambda: script) as (provider, url):
+                    specs = providers(url)
+                    routes = route("silent", f"{name}/any", Policy(deadlines=deadlines))
+                    async with house(limits=limits, routes=routes, replaced=specs) as home:
+                        start = time.monotonic()
+                        answer = await (await home.begin("silent", dialect)).to_the_end()
+                        found = _in_time(time.monotonic() - start, scale)
+                        async with asyncio.timeout(5):
+                            await provider.gone.wait()
+                        readers = [reader("the client", (0, answer), dialect=dialect)]
+                        stream = answer.headers.get("tailrace-stream-id", "")
+                        return found + check([await home.evidence(stream, readers, cause="timed_out")])
+
+            await this.one(f"{dialect}, only pings after event {begun}, {scale:g} s", judged())
+
+
+async def _no_connection(policy: Policy, limits: Limits) -> list[Violation]:
+    """A listener whose queue is full: the kernel drops what asks for more, as a dead host's network would."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        address = deaf.getsockname()
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(address)
+            fillers.append(filler)
+        await asyncio.sleep(0.1)
+        spec = ProviderSpec(name="deaf", dialect="anthropic", base_url=f"http://127.0.0.1:{address[1]}")
+        try:
+            async with house(limits=limits, routes=route("m", "deaf/m", policy), replaced={"deaf": spec}) as home:
+                start = time.monotonic()
+                answer = await (await home.begin("m")).to_the_end()
+                found = _in_time(time.monotonic() - start, policy.deadlines.connect)
+                stream = answer.headers.get("tailrace-stream-id", "")
+                readers = [reader("the client", (0, answer))] if answer.status == 200 else []
+                return found + check([await home.evidence(stream, readers, cause="timed_out")])
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+def _fake_clock(this: Run) -> None:
+    """The table of deadlines against a reading of it by hand, with random scripts of content and pauses."""
+    for number in range(100 if this.sample else 1000):
+        rng = random.Random(this.rng.random())
+        limits = Deadlines(
+            first_content=rng.choice((None, rng.uniform(1, 20))),
+            idle=rng.choice((None, rng.uniform(1, 10))),
+            total=rng.choice((None, rng.uniform(5, 60))),
+        )
+        this.cell(f"fake clock, script {number}", _played(limits, rng))
+
+
+def _played(limits: Deadlines, rng: random.Random) -> list[str]:
+    now, since, begun = 0.0, 0.0, False
+    watch = Watch(limits, now)
+    for _ in range(30):
+        gap = limits.idle if begun else limits.first_content
+        due = [limit for limit in (limits.total, since + gap if gap is not None else None) if limit is not None]
+        said = watch.check(now)
+        if due and now >= min(due):
+            return [] if isinstance(said, Expired) else [f"{said} at {now}, due at {min(due)}"]
+        if isinstance(said, Expired):
+            return [f"{said} at {now}, due at {due}"]
+        if due and (said is None or abs(now + said - min(due)) > 1e-9):
+            return [f"asks again in {said} at {now}, due at {min(due)}"]
+        now += rng.uniform(0, 6)
+        if due and now < min(due) and rng.random() < 0.6:
+            watch.content(now)
+            since, begun = now, True
+        elif not due:
+            watch.content(now)
+            since, begun = now, True
+    return []
+
+
+FAULT = Fault("F13", "upstream stalls", "each timer within 10 %, heartbeats all along", run)
