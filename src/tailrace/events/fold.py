@@ -136,7 +136,7 @@ class Fold:
     Raises `RemoteProtocolError` for an event that may not come now, and `LimitExceeded` past `MAX_TEXT`.
     """
 
-    __slots__ = ("_blocks", "_id", "_model", "_size", "error", "finishes", "order", "usage", "usage_label")
+    __slots__ = ("_blocks", "_id", "_model", "_pieces", "_size", "error", "finishes", "order", "usage", "usage_label")
 
     def __init__(self) -> None:
         self.order = Order()
@@ -148,6 +148,7 @@ class Fold:
         self._model = ""
         self._blocks: list[_Growing] = []
         self._size = 0
+        self._pieces = 0
 
     def add(self, event: Event) -> None:
         """Take the next event of the answer."""
@@ -165,6 +166,11 @@ class Fold:
     def characters(self) -> int:
         """Characters of content so far: what an estimate of output tokens starts from."""
         return self._size
+
+    @property
+    def pieces(self) -> int:
+        """Deltas of content so far: most servers send one a token."""
+        return self._pieces
 
     def message(self) -> Message:
         """Return the message as far as it has come; the value never changes afterwards."""
@@ -191,6 +197,7 @@ class Fold:
     def _grow(self, index: int, text: str) -> None:
         self._blocks[index].pieces.append(text)
         self._size += len(text)
+        self._pieces += 1
         if self._size > MAX_TEXT:
             raise LimitExceeded(f"an answer of more than {MAX_TEXT} characters", limit=MAX_TEXT)
 
