@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PY    := .venv/bin/python
 
-.PHONY: demo test check fix bench docs page fuzz clean help
+.PHONY: demo test check fix chaos soak bench docs page fuzz clean help
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  \t/' | expand -t 12
@@ -21,6 +21,12 @@ fix: .setup/dev .setup/npm ## rewrite what can be rewritten
 
 fuzz: .setup/fuzz ## look for input that breaks a parser, FUZZ_SECONDS (20) for each
 	$(PY) fuzz/run.py
+
+chaos: .setup/dev .setup/system ## every fault, one checker: the scorecard, in half an hour
+	scripts/chaos
+
+soak: .setup/dev .setup/system ## random faults at 200 streams, SOAK_SECONDS (1800) long
+	scripts/chaos soak
 
 bench: .setup/dev ## measure, rivals in the same run
 	scripts/bench

@@ -63,7 +63,7 @@ class Reader(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A ledger row as far as the checker looks: the attempt's stream and number, and what it says (None: still open)."""
+    """A ledger row as far as the checker looks: whose attempt it is, and what it says (None: still open)."""
 
     stream: str
     number: int
@@ -75,11 +75,11 @@ class Row(NamedTuple):
 class Stream(msgspec.Struct, kw_only=True):
     """One stream, and everything that is known about it.
 
-    ``log`` is what a full replay brings, frame by frame. ``dialect`` is the client's. ``ending`` is what the server says
-    of it. ``cause`` is why it should have ended otherwise than completed, where the cell did that (``cancelled``, …):
-    without it the truth decides between a completed and a cut answer. ``attempts`` is how many requests the provider
-    got. ``usage`` is whether the dialect's own figures are looked at. ``stopped`` holds the seconds from the stop to the
-    end of the provider's connection, and ``allowed`` how many there may be.
+    ``log`` is what a full replay brings, frame by frame. ``dialect`` is the client's. ``ending`` is what the server
+    says of it. ``cause`` is why it should have ended otherwise than completed, where the cell did that (``cancelled``,
+    …): without it the truth decides between a completed and a cut answer. ``attempts`` is how many requests the
+    provider got. ``usage`` is whether the dialect's own figures are looked at. ``stopped`` holds the seconds from the
+    stop to the end of the provider's connection, and ``allowed`` how many there may be.
     """
 
     id: str
@@ -203,9 +203,9 @@ def fidelity(stream: Stream) -> list[Violation]:
         elif stream.cause is None and len(got) < len(sure):
             found.append(Violation("I3", f"{len(got)} characters of {what}; {len(sure)} had come"))
     looked = stream.usage and not truth.either and stream.dialect != "plain" and said.output_tokens is not None
-    if looked and stream.ending == "completed":
-        if said.output_tokens != truth.billed or said.estimated:
-            found.append(Violation("I3", f"usage {said.output_tokens} told of {truth.billed}"))
+    wrong = said.output_tokens != truth.billed or said.estimated
+    if looked and wrong and stream.ending == "completed":
+        found.append(Violation("I3", f"usage {said.output_tokens} told of {truth.billed}"))
     if stream.ending == "truncated" and not said.retryable:
         found.append(Violation("I2", "a cut answer is not called retryable"))
     return found
@@ -225,9 +225,7 @@ def money(stream: Stream) -> list[Violation]:
         found.append(Violation("I4", f"{len(rows)} rows for {stream.attempts} requests"))
     if numbers != list(range(1, len(rows) + 1)):
         found.append(Violation("I4", f"rows numbered {numbers}"))
-    for row in rows:
-        if row.ending is None:
-            found.append(Violation("I4", f"row {row.number} is still open"))
+    found += [Violation("I4", f"row {row.number} is still open") for row in rows if row.ending is None]
     last = max(rows, key=lambda row: row.number, default=None)
     if last is not None and last.ending is not None:
         if last.ending != stream.ending:

@@ -1,11 +1,13 @@
-"""A relay in front of a simulator, both on real ports in this process, and what can be learnt of a stream afterwards."""
+"""A relay in front of a simulator, on real ports in this process, and what can be learnt of a stream afterwards."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import itertools
+import tempfile
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from chaos import raw
@@ -15,7 +17,8 @@ from chaos.raw import Body, Exchange
 from chaos.truth import Truth
 from chaos.wire import frames
 from tailrace.engine import Limits, Policy, ProviderSpec, Relay, RouteSpec, Secret, Target
-from tailrace.ledger import Ledger
+from tailrace.ledger import Ledger, SqliteLedger
+from tailrace.ledger import Row as Attempted
 from tailrace.log import StreamLog
 from tailrace.server import ServerSpec
 from tailrace.simulator import Record, Simulator
@@ -59,7 +62,7 @@ class House(NamedTuple):
     url: str
     sim: Simulator
     relay: Relay
-    ledger: Ledger | None
+    ledger: Ledger
 
     async def begin(self, model: str, dialect: str = "anthropic", **headers: str) -> Exchange:
         """Ask for an answer; the exchange has read nothing yet."""
@@ -67,11 +70,14 @@ class House(NamedTuple):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await raw.request(self.url, "POST", path, body, named)
 
+    async def answer(self, model: str, dialect: str = "anthropic", **headers: str) -> Body:
+        """Ask for an answer and read it to its end."""
+        async with await self.begin(model, dialect, **headers) as exchange:
+            return await exchange.to_the_end()
+
     async def follow(self, stream: str, after: int = 0, **headers: str) -> Body:
         """Read a stream after a cursor to its end."""
-        return await raw.fetch(
-            self.url, "GET", f"/streams/{stream}", headers={"last-event-id": str(after), **headers}
-        )
+        return await raw.fetch(self.url, "GET", f"/streams/{stream}", headers={"last-event-id": str(after), **headers})
 
     async def stop(self, stream: str) -> Body:
         """Stop a stream."""
@@ -120,20 +126,23 @@ class House(NamedTuple):
             **more,
         )
 
-    async def rows(self, stream: str) -> list[Row] | None:
-        """Return the ledger's rows of a stream; None without a ledger."""
-        if self.ledger is None:
-            return None
-        return [
-            Row(
-                row.attempt.stream,
-                row.attempt.number,
-                row.outcome and row.outcome.ending,
-                row.outcome and row.outcome.usage.output_tokens,
-                row.outcome and row.outcome.label,
-            )
-            for row in await self.ledger.rows(stream=stream)
-        ]
+    async def rows(self, stream: str) -> list[Row]:
+        """Return the ledger's rows of a stream, once they are written."""
+        rows = await self.ledger.rows(stream=stream)
+        for _ in range(100):
+            if all(row.outcome for row in rows):
+                break
+            await asyncio.sleep(0.02)  # closing never waits: it is another thread that writes
+            rows = await self.ledger.rows(stream=stream)
+        return [checked(row) for row in rows]
+
+
+def checked(row: Attempted) -> Row:
+    """Return a row of the ledger as the checker reads it."""
+    told = row.outcome
+    if told is None:
+        return Row(row.attempt.stream, row.attempt.number, None, None, None)
+    return Row(row.attempt.stream, row.attempt.number, told.ending, told.usage.output_tokens, told.label)
 
 
 def connection(body: Body, dialect: str, after: int = 0) -> Connection:
@@ -158,20 +167,23 @@ def route(name: str, target: str, policy: Policy) -> dict[str, RouteSpec]:
     return {name: RouteSpec(name=name, targets=(Target(provider, model),), policy=policy)}
 
 
+PATIENT = Limits(breaker_failures=0, ttl=3600.0, logs=50_000, logs_bytes=2 << 30)
+"""No breaker: these providers fail on purpose, each for one cell. And logs that stay until they have been looked at."""
+
+
 @contextlib.asynccontextmanager
 async def house(
     *,
-    limits: Limits | None = None,
+    limits: Limits = PATIENT,
     routes: Mapping[str, RouteSpec] | None = None,
     spec: ServerSpec | None = None,
-    ledger: Ledger | None = None,
     replaced: Mapping[str, ProviderSpec] | None = None,
     **options: Any,
 ) -> AsyncIterator[House]:
     """Open a house; ``replaced`` are providers in the place of the simulator's, ``options`` go to the relay."""
-    async with Simulator() as sim:
-        if ledger is not None:
-            options["ledger"] = ledger
-        relay = Relay(replaced or providers(sim.url), routes, limits=limits, **options)
-        async with serving(relay, spec) as url:
-            yield House(url, sim, relay, ledger)
+    with tempfile.TemporaryDirectory(prefix="tailrace-chaos-") as folder:
+        ledger = SqliteLedger(Path(folder) / "ledger.sqlite")
+        async with Simulator() as sim:
+            relay = Relay(replaced or providers(sim.url), routes, limits=limits, ledger=ledger, **options)
+            async with serving(relay, spec) as url:
+                yield House(url, sim, relay, ledger)

@@ -1,4 +1,4 @@
-"""The server without sockets: requests go into the ASGI app by hand, thousands in the time that sockets take for one."""
+"""The server without sockets: requests go into the ASGI app by hand, thousands while sockets would carry a few."""
 
 from __future__ import annotations
 

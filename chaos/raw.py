@@ -163,9 +163,7 @@ async def requested(
         yield exchange
 
 
-async def fetch(
-    url: str, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-) -> Body:
+async def fetch(url: str, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Body:
     """Send a request and read its whole answer."""
     async with requested(url, method, path, body, headers) as exchange:
         return await exchange.to_the_end()

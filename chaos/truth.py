@@ -39,7 +39,7 @@ def truth(scenario: Scenario, dialect: str, written: int | None = None) -> Truth
     text: list[str] = []
     arguments: list[str] = []
     sure = [0, 0]
-    place = billed = 0
+    place = billed = waiting = 0
     done = finished = False
     for _, event in script(scenario):
         frames = encode(event)
@@ -51,7 +51,11 @@ def truth(scenario: Scenario, dialect: str, written: int | None = None) -> Truth
         elif isinstance(event, ToolInputDelta):
             arguments.append(event.json)
             sure[1] += whole
-        billed += whole and isinstance(event, CONTENT)
+        waiting += isinstance(event, CONTENT)
+        if frames and whole:
+            # Some dialects write a call's arguments in one event, behind all that they are made of.
+            billed += waiting
+            waiting = 0
         done = done or (isinstance(event, MessageEnd) and whole)
         finished = finished or (isinstance(event, Finish) and whole)
     return Truth(

@@ -6,7 +6,7 @@ ever called complete.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple, TypeAlias
 
 from starlette.types import ASGIApp
@@ -15,7 +15,7 @@ from chaos import inside
 from chaos.asking import asked
 from chaos.card import Fault, Run
 from chaos.checker import Stream, Violation, check
-from chaos.house import OWN, PROVIDERS, House, house, providers, reader, seed
+from chaos.house import OWN, PATIENT, PROVIDERS, House, house, providers, reader, seed
 from chaos.raw import Body
 from chaos.truth import Truth, truth
 from chaos.wire import frames, payload
@@ -72,9 +72,7 @@ async def _on_sockets(home: House, cut: Cut) -> list[Violation]:
     fault = FAULTS[cut.how] + ("_event" if cut.unit == "event" else "")
     model = f"sim-tool:tokens=40,seed={mine},fault={fault}@{cut.at}"
     provider = PROVIDERS[cut.provider][0]
-    exchange = await home.begin(f"{cut.provider}/{model}", DOOR[provider])
-    async with exchange:
-        answer = await exchange.to_the_end()
+    answer = await home.answer(f"{cut.provider}/{model}", DOOR[provider])
     records = home.asked(mine)
     told = truth(parse(model), provider, records[-1].bytes_sent)
     stream = await home.evidence(_named(answer), [], seeded=mine, truth=told)
@@ -136,7 +134,7 @@ async def _in_process(this: Run) -> None:
     scenario = parse("sim-tool:tokens=8")
     bodies = {name: bytes_of(scenario, dialect) for name, (dialect, _) in PROVIDERS.items()}
     specs = providers("http://127.0.0.1:9")
-    relay = Relay(specs, upstreams={name: Scripted(body) for name, body in bodies.items()})
+    relay = Relay(specs, limits=PATIENT, upstreams={name: Scripted(body) for name, body in bodies.items()})
     async with relay:
         app = create_app(relay, ServerSpec())
         for name, body in bodies.items():
@@ -146,7 +144,9 @@ async def _in_process(this: Run) -> None:
             await this.each(this.pick(cuts, 60), lambda cut: f"in process, {cut}", judge, width=1)
 
 
-def _judge(relay: Relay, app: ASGIApp, scenario: Scenario, sizes: list[int]) -> Callable[..., object]:
+def _judge(
+    relay: Relay, app: ASGIApp, scenario: Scenario, sizes: list[int]
+) -> Callable[[Cut], Awaitable[list[Violation]]]:
     async def judge(cut: Cut) -> list[Violation]:
         provider = PROVIDERS[cut.provider][0]
         door = DOOR[provider]

@@ -1,5 +1,5 @@
-"""F13: the provider falls silent: before it is connected, before its head, before the first token, in the middle, or while
-it only sends pings. Each timer fires within a tenth of its time, as ``timed_out``, and the client saw heartbeats all along.
+"""F13: the provider falls silent: before it is connected, before its head, before the first token, in the middle, or
+while it only sends pings. Each timer fires within a tenth of its time, as ``timed_out``, and the client saw heartbeats.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import socket
 import time
 from typing import NamedTuple
 
+from msgspec import structs
+
 from chaos.card import Fault, Run
 from chaos.checker import Violation, check
-from chaos.house import OWN, PROVIDERS, House, house, providers, reader, route, seed
+from chaos.house import OWN, PATIENT, PROVIDERS, House, house, providers, reader, route, seed
 from chaos.provider import provided
 from chaos.truth import truth
 from chaos.wire import heartbeats
-from tailrace.engine import Deadlines, Limits, Policy, ProviderSpec
+from tailrace.engine import Deadlines, Limits, Policy, ProviderSpec, Retry, RouteSpec
 from tailrace.engine.deadlines import Expired, Watch
 from tailrace.simulator import frames_of, parse
 
@@ -25,6 +27,10 @@ EXACT = 0.10
 
 BUSY = 0.25
 """Seconds it may be late besides: a machine that also runs the provider and the client."""
+
+
+ONCE = Retry(attempts=1)
+"""A second attempt would wait a second time."""
 
 
 class Stall(NamedTuple):
@@ -49,38 +55,44 @@ STALLS = (
 async def run(this: Run) -> None:
     _fake_clock(this)
     for scale in (1.0,) if this.sample else (1.0, 5.0):
-        limits = Limits(heartbeat=scale / 5, open_early_after=scale / 10)
-        deadlines = Deadlines(connect=scale, first_content=scale, idle=scale * 0.8, total=60.0)
-        policy = Policy(deadlines=deadlines)
-        cells = [(name, stall, scale) for name in OWN.values() for stall in STALLS]
-        routes = {}
-        models = {}
-        for name, stall, _ in cells:
-            mine = seed()
-            # These two begin with content: their first token is their first event.
-            fault = "stall_event@0" if stall.name == FIRST and name in {"gem", "oll"} else stall.fault
-            models[name, stall] = f"sim:tokens=40,seed={mine},fault={fault}", mine
-            routes |= route(f"{name}-{mine}", f"{name}/{models[name, stall][0]}", policy)
-        async with house(limits=limits, routes=routes) as home:
-            await this.each(
-                this.pick(cells, 8),
-                lambda cell: f"{PROVIDERS[cell[0]][0]}, {cell[1].name}, {cell[2]:g} s",
-                lambda cell: _stalled(home, cell[0], cell[1], *models[cell[0], cell[1]], deadlines, limits),
-                width=32,
-            )
+        await _silences(this, scale)
         await _short_stalls(this, scale)
         await _pings_only(this, scale)
-        await this.one(f"no connection within {scale:g} s", _no_connection(policy, limits))
+        await this.one(f"no connection within {scale:g} s", _no_connection(scale))
 
 
-async def _stalled(
-    home: House, name: str, stall: Stall, model: str, mine: int, deadlines: Deadlines, limits: Limits
-) -> list[Violation]:
+def _limits(scale: float) -> Limits:
+    return structs.replace(PATIENT, heartbeat=scale / 5, open_early_after=scale / 10)
+
+
+def _policy(scale: float) -> Policy:
+    return Policy(deadlines=Deadlines(connect=scale, first_content=scale, idle=scale * 0.8, total=60.0), retry=ONCE)
+
+
+async def _silences(this: Run, scale: float) -> None:
+    cells = this.pick([(name, stall) for name in OWN.values() for stall in STALLS], 8)
+    models: dict[tuple[str, Stall], tuple[str, int]] = {}
+    routes: dict[str, RouteSpec] = {}
+    for name, stall in cells:
+        mine = seed()
+        # These two begin with content: their first token is their first event.
+        fault = "stall_event@0" if stall.name == FIRST and name in {"gem", "oll"} else stall.fault
+        models[name, stall] = f"sim:tokens=40,seed={mine},fault={fault}", mine
+        routes |= route(f"{name}-{mine}", f"{name}/{models[name, stall][0]}", _policy(scale))
+    async with house(limits=_limits(scale), routes=routes) as home:
+        await this.each(
+            cells,
+            lambda cell: f"{PROVIDERS[cell[0]][0]}, {cell[1].name}, {scale:g} s",
+            lambda cell: _stalled(home, *cell, *models[cell], scale),
+            width=32,
+        )
+
+
+async def _stalled(home: House, name: str, stall: Stall, model: str, mine: int, scale: float) -> list[Violation]:
     dialect = PROVIDERS[name][0]
-    exchange = await home.begin(f"{name}-{mine}", dialect)
+    limits, deadlines = _limits(scale), _policy(scale).deadlines
     start = time.monotonic()
-    async with exchange:
-        answer = await exchange.to_the_end()
+    answer = await home.answer(f"{name}-{mine}", dialect)
     seconds = time.monotonic() - start
     due = getattr(deadlines, stall.timer)
     found = _in_time(seconds, due)
@@ -115,17 +127,21 @@ async def _short_stalls(this: Run, scale: float) -> None:
     deadlines = Deadlines(first_content=scale, idle=scale, total=60.0)
     faults = [f"stall_event@{at}:{scale / 2:g}" for at in (1, 20, 43)] + [f"slow_headers:{scale / 2:g}"]
     mine = [seed() for _ in faults]
-    routes = {}
+    routes: dict[str, RouteSpec] = {}
     for number, fault in zip(mine, faults, strict=True):
-        routes |= route(f"r{number}", f"ant/sim:tokens=40,seed={number},fault={fault}", Policy(deadlines=deadlines))
+        routes |= route(
+            f"r{number}", f"ant/sim:tokens=40,seed={number},fault={fault}", Policy(deadlines=deadlines, retry=ONCE)
+        )
 
     async with house(routes=routes) as home:
 
         async def judged(number: int) -> list[Violation]:
-            answer = await (await home.begin(f"r{number}")).to_the_end()
+            answer = await home.answer(f"r{number}")
             told = truth(parse(f"sim:tokens=40,seed={number}"), "anthropic")
             readers = [reader("the client", (0, answer))]
-            return check([await home.evidence(answer.headers["tailrace-stream-id"], readers, seeded=number, truth=told)])
+            return check(
+                [await home.evidence(answer.headers["tailrace-stream-id"], readers, seeded=number, truth=told)]
+            )
 
         named = dict(zip(mine, faults, strict=True))
         await this.each(mine, lambda number: f"{named[number]} of {scale:g} s", judged)
@@ -134,7 +150,7 @@ async def _short_stalls(this: Run, scale: float) -> None:
 async def _pings_only(this: Run, scale: float) -> None:
     """Pings and comments are no content: the timer fires all the same."""
     pings = {"ant": b'event: ping\ndata: {"type": "ping"}\n\n', "oai": b": still thinking\n\n", "res": b": ping\n\n"}
-    limits = Limits(heartbeat=scale / 5, open_early_after=scale / 10)
+    limits = _limits(scale)
     for begun in (1, 10):
         for name, ping in pings.items():
             dialect = PROVIDERS[name][0]
@@ -147,10 +163,10 @@ async def _pings_only(this: Run, scale: float) -> None:
                 deadlines = Deadlines(first_content=scale, idle=scale, total=60.0)
                 async with provided(lambda: script) as (provider, url):
                     specs = providers(url)
-                    routes = route("silent", f"{name}/any", Policy(deadlines=deadlines))
+                    routes = route("silent", f"{name}/any", Policy(deadlines=deadlines, retry=ONCE))
                     async with house(limits=limits, routes=routes, replaced=specs) as home:
                         start = time.monotonic()
-                        answer = await (await home.begin("silent", dialect)).to_the_end()
+                        answer = await home.answer("silent", dialect)
                         found = _in_time(time.monotonic() - start, scale)
                         async with asyncio.timeout(5):
                             await provider.gone.wait()
@@ -161,7 +177,7 @@ async def _pings_only(this: Run, scale: float) -> None:
             await this.one(f"{dialect}, only pings after event {begun}, {scale:g} s", judged())
 
 
-async def _no_connection(policy: Policy, limits: Limits) -> list[Violation]:
+async def _no_connection(scale: float) -> list[Violation]:
     """A listener whose queue is full: the kernel drops what asks for more, as a dead host's network would."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -176,10 +192,12 @@ async def _no_connection(policy: Policy, limits: Limits) -> list[Violation]:
         await asyncio.sleep(0.1)
         spec = ProviderSpec(name="deaf", dialect="anthropic", base_url=f"http://127.0.0.1:{address[1]}")
         try:
-            async with house(limits=limits, routes=route("m", "deaf/m", policy), replaced={"deaf": spec}) as home:
+            async with house(
+                limits=_limits(scale), routes=route("m", "deaf/m", _policy(scale)), replaced={"deaf": spec}
+            ) as home:
                 start = time.monotonic()
-                answer = await (await home.begin("m")).to_the_end()
-                found = _in_time(time.monotonic() - start, policy.deadlines.connect)
+                answer = await home.answer("m")
+                found = _in_time(time.monotonic() - start, scale)
                 stream = answer.headers.get("tailrace-stream-id", "")
                 readers = [reader("the client", (0, answer))] if answer.status == 200 else []
                 return found + check([await home.evidence(stream, readers, cause="timed_out")])
@@ -189,11 +207,10 @@ async def _no_connection(policy: Policy, limits: Limits) -> list[Violation]:
 
 
 def _fake_clock(this: Run) -> None:
-    """The table of deadlines against a reading of it by hand, with random scripts of content and pauses."""
+    """The timers of an answer that has begun against a reading of them by hand, with random scripts of content."""
     for number in range(100 if this.sample else 1000):
         rng = random.Random(this.rng.random())
         limits = Deadlines(
-            first_content=rng.choice((None, rng.uniform(1, 20))),
             idle=rng.choice((None, rng.uniform(1, 10))),
             total=rng.choice((None, rng.uniform(5, 60))),
         )
@@ -201,10 +218,11 @@ def _fake_clock(this: Run) -> None:
 
 
 def _played(limits: Deadlines, rng: random.Random) -> list[str]:
-    now, since, begun = 0.0, 0.0, False
+    now = since = 0.0
+    begun = False
     watch = Watch(limits, now)
     for _ in range(30):
-        gap = limits.idle if begun else limits.first_content
+        gap = limits.idle if begun else None
         due = [limit for limit in (limits.total, since + gap if gap is not None else None) if limit is not None]
         said = watch.check(now)
         if due and now >= min(due):
@@ -214,10 +232,7 @@ def _played(limits: Deadlines, rng: random.Random) -> list[str]:
         if due and (said is None or abs(now + said - min(due)) > 1e-9):
             return [f"asks again in {said} at {now}, due at {min(due)}"]
         now += rng.uniform(0, 6)
-        if due and now < min(due) and rng.random() < 0.6:
-            watch.content(now)
-            since, begun = now, True
-        elif not due:
+        if not due or (now < min(due) and rng.random() < 0.6):
             watch.content(now)
             since, begun = now, True
     return []
