@@ -1,6 +1,6 @@
 """F9: events of 1 MB and 64 MB, lines without end, a million tiny pieces, JSON 10⁵ deep or of 10⁵ fields.
 
-What fits is carried unharmed; past a cap the answer ends as failed, the relay lives, and its memory stays below the cap.
+What fits is carried unharmed; past a cap the answer ends as failed, the relay lives, and its memory stays bounded.
 Work is linear: twice the input costs at most 2.3 times as much.
 """
 
