@@ -39,8 +39,10 @@ MEANS = {
     401: "A valid key is needed",
     403: "Not for this caller",
     404: "Not there, or not the caller's",
+    410: "The cursor cannot be served: read again from the beginning",
     421: "This server does not answer to that Host",
     500: "A bug",
+    503: "What keeps the streams is away, or this node is going away: ask again",
 }
 
 IN_THE_URL = "key"

@@ -63,21 +63,21 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/responses/{response_id}"): Operation(
         "A response so far or, with stream=true, its events",
         (Answer(200, "json", "The response", {"type": "object"}), Answer(200, "events", "Its events"), _OVER),
-        (400, 401, 404),
+        (400, 401, 404, 410, 503),
         ("response_id", "stream", "starting_after"),
         "openai_responses",
     ),
     ("POST", "/v1/responses/{response_id}/cancel"): Operation(
         "End a response now",
         (Answer(200, "json", "The response as far as it came", {"type": "object"}),),
-        (401, 404),
+        (401, 404, 503),
         ("response_id",),
         "openai_responses",
     ),
     ("GET", "/ui/chat/{chat_id}/stream"): Operation(
         "Follow a chat's live answer from its beginning",
         (_FOLLOWED, Answer(204, "nothing", "Nothing is being written")),
-        (401, 404),
+        (401, 404, 503),
         ("chat_id",),
         "ai_sdk",
     ),
@@ -87,7 +87,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             Answer(200, "json", "It has ended", _object(id=_TEXT, state={"const": "ended"}, ending=_TEXT)),
             Answer(204, "nothing", "Nothing is being written"),
         ),
-        (401, 404),
+        (401, 404, 503),
         ("chat_id",),
         "ai_sdk",
     ),
@@ -107,25 +107,31 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/streams"): Operation(
         "The caller's own streams, newest first",
         (Answer(200, "json", "At most a hundred", _object(object=_TEXT, data={"type": "array", "items": STREAM})),),
-        (401,),
+        (401, 503),
     ),
     ("GET", "/streams/{stream_id}"): Operation(
-        "Follow a stream after a cursor", (_FOLLOWED, _OVER), (400, 401, 404), ("stream_id", "after", "Last-Event-ID")
+        "Follow a stream after a cursor",
+        (_FOLLOWED, _OVER),
+        (400, 401, 404, 410, 503),
+        ("stream_id", "after", "Last-Event-ID"),
     ),
     ("GET", "/streams/{stream_id}/fields"): Operation(
         "Follow a stream's JSON path by path",
         (_FOLLOWED, _OVER),
-        (400, 401, 404),
+        (400, 401, 404, 410, 503),
         ("stream_id", "after", "Last-Event-ID"),
     ),
     ("POST", "/streams/{stream_id}/stop"): Operation(
         "End a stream now",
         (Answer(200, "json", "The stream, with the ending that it has", STREAM),),
-        (401, 404),
+        (401, 404, 503),
         ("stream_id",),
     ),
     ("GET", "/streams/{stream_id}/message"): Operation(
-        "The message so far", (Answer(200, "json", "The stream and its message", STREAM),), (401, 404), ("stream_id",)
+        "The message so far",
+        (Answer(200, "json", "The stream and its message", STREAM),),
+        (401, 404, 503),
+        ("stream_id",),
     ),
     ("GET", "/health/live"): Operation(
         "Whether the process answers", (Answer(200, "json", "It does", _object(status=_TEXT)),), free=True
@@ -170,6 +176,19 @@ PARAMETERS: dict[str, Schema] = {
         "schema": {"enum": ["sse", "json"]},
         "description": "`sse` for events, `json` or nothing for one array",
     },
+    "Idempotency-Key": {
+        "in": "header",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        "description": "A repeated request with the same value joins the first one's stream",
+    },
+    "Tailrace-On-Disconnect": {
+        "in": "header",
+        "schema": {
+            "type": "string",
+            "pattern": "^(detach|cancel(; ?seconds=[0-9]{1,9})?|drain(; ?seconds=[0-9]{1,9})?(; ?tokens=[0-9]{1,9})?)$",
+        },
+        "description": "What happens when the last reader leaves, in place of the route's policy",
+    },
     "Tailrace-Open-Early": {
         "in": "header",
         "schema": {"type": "string", "pattern": "^[!-~]+$"},
@@ -183,5 +202,5 @@ PARAMETERS: dict[str, Schema] = {
 }
 """Everything that a request can say beside its body."""
 
-DOOR_PARAMETERS = ("Tailrace-Open-Early", "Tailrace-Tools")
+DOOR_PARAMETERS = ("Idempotency-Key", "Tailrace-On-Disconnect", "Tailrace-Open-Early", "Tailrace-Tools")
 """What every door that begins an answer reads."""
