@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import io
 import re
+import select
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +25,7 @@ import msgspec
 
 from tailrace.dialects import DIALECTS, Dialect
 from tailrace.engine.redaction import redact
+from tailrace.engine.resolver import Resolver
 from tailrace.engine.spec import ProviderSpec
 from tailrace.engine.upstream import Call, Source
 from tailrace.errors import ConnectError, ProviderTimeout, RemoteProtocolError, StatusError
@@ -28,6 +33,9 @@ from tailrace.events import Error
 
 READ_BUFFER = 32 * 1024
 """aiohttp pauses the socket when twice this much is unread, so a held provider costs us 64 KiB of memory."""
+
+WRITE = 256 * 1024
+"""A request's body beyond this is written in pieces."""
 
 MAX_ERROR_BODY = 64 * 1024
 """Most of an error answer that is read. Real ones are below 4 KiB; more would only be an HTML page."""
@@ -44,6 +52,34 @@ _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 MAX_HEADER = 16 * 1024
 """Most bytes of one response header field; OpenAI's longest, a cookie, is below 2 KiB."""
 
+COMPRESSED = {b"\x1f": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How compressed answers begin, whatever their header says (RFC 1952, RFC 8878)."""
+
+DOCUMENTS = {"gemini": b"<", "ollama": b"<["}
+"""First characters, by dialect, of what is no stream but one document. Elsewhere, in event streams, no line that means
+anything begins with "<", "[" or "{"; Gemini may stream as an array, and Ollama's lines are objects."""
+
+_ENCODING = re.compile(r"[A-Za-z0-9, ._-]{1,40}", re.ASCII)
+
+
+class _Stale(aiohttp.ClientError):
+    """The provider had closed this kept connection before anything was written to it."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """Looks at its connection once more before it writes.
+
+    A provider that closes idle connections after five seconds (llama.cpp, uvicorn, Node) closes some just as they are
+    taken. Where the end has arrived here before a byte of the request went out, the request was never made, and may be
+    made again without any risk of paying twice. Where it arrives later nobody can know: that is told as an error.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Write the request; raises `_Stale` instead when the other side has closed."""
+        if _was_closed(conn.transport):
+            raise _Stale("the kept connection was closed")
+        return await super().send(conn)
+
 
 class HttpUpstream:
     """A provider behind its base URL. One for each provider; it keeps the connections alive between calls."""
@@ -52,19 +88,13 @@ class HttpUpstream:
         self._spec = spec
         self._dialect: Dialect = DIALECTS[spec.dialect]
         self._proxy = _proxy_for(spec.base_url)
+        self._ssl = _trust() if spec.base_url.lower().startswith("https:") else True
         self._session: aiohttp.ClientSession | None = None
 
     async def run(self, call: Call, source: Source) -> None:
         """Bring one answer from the provider to ``source``."""
         with _mapped(self._spec.name, call.connect):
-            async with self._open().post(
-                self._spec.base_url.rstrip("/") + call.path,
-                data=msgspec.json.encode(call.body),
-                headers=self._headers(call),
-                proxy=self._proxy,
-                timeout=aiohttp.ClientTimeout(total=None, connect=call.connect, sock_connect=call.connect),
-                allow_redirects=False,
-            ) as response:
+            async with await self._ask(call) as response:
                 try:
                     await self._check(response)
                     source.accepted()
@@ -74,11 +104,53 @@ class HttpUpstream:
                     response.close()
                     raise
 
+    async def _ask(self, call: Call) -> aiohttp.ClientResponse:
+        body = msgspec.json.encode(call.body)
+        for last in (False, True):
+            try:
+                return await self._open().post(
+                    self._spec.base_url.rstrip("/") + call.path,
+                    # As a file, it is written piece by piece: 32 MiB at once would hold everybody else up.
+                    data=io.BytesIO(body) if len(body) > WRITE else body,
+                    headers=self._headers(call),
+                    proxy=self._proxy,
+                    timeout=aiohttp.ClientTimeout(total=None, connect=call.connect, sock_connect=call.connect),
+                    allow_redirects=False,
+                )
+            except _Stale:
+                if last:
+                    raise
+                # One turn of the loop takes every other connection that was closed out of the pool.
+                await asyncio.sleep(0)
+        raise AssertionError
+
     async def _pump(self, content: aiohttp.StreamReader, source: Source) -> None:
         # `readany` gives all that has arrived: ten events that came together leave in one write.
-        while data := await content.readany():
+        data = await content.readany()
+        await self._doubt(data, content)
+        while data:
             source.feed(data)
             await source.ready()
+            data = await content.readany()
+
+    async def _doubt(self, first: bytes, content: aiohttp.StreamReader) -> None:
+        """Refuse an answer that does not begin like a stream, with words that say what it is instead."""
+        name, dialect = self._spec.name, self._dialect
+        for magic, encoding in COMPRESSED.items():
+            if first.startswith(magic):
+                raise RemoteProtocolError(f"{name} answered in {encoding}, although no encoding was asked for")
+        begin = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        if not begin or begin not in DOCUMENTS.get(dialect.name, b"<[{"):
+            return
+        if begin == b"<":
+            raise RemoteProtocolError(f"{name} answered with a web page where a stream was asked for")
+        body = first + await _read_error(content)
+        with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):
+            said = msgspec.json.decode(body)
+            if isinstance(said, dict) and said.get("error"):
+                error = redact(dialect.read_error(502, body), self._spec.secrets)
+                raise StatusError(error.message, status=502, kind=error.kind, body=error.data)
+        raise RemoteProtocolError(f"{name} answered with one JSON document where a stream was asked for")
 
     async def aclose(self) -> None:
         """Close the idle connections."""
@@ -90,7 +162,10 @@ class HttpUpstream:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 # No cap of its own: admission is the server's decision, and a wait here would be a silent queue.
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=30, ssl=self._ssl, resolver=Resolver(), family=socket.AF_UNSPEC
+                ),
+                request_class=_Request,
                 read_bufsize=READ_BUFFER,
                 max_line_size=MAX_HEADER,
                 max_field_size=MAX_HEADER,
@@ -115,6 +190,10 @@ class HttpUpstream:
     async def _check(self, response: aiohttp.ClientResponse) -> None:
         status, name = response.status, self._spec.name
         if status == 200:
+            encoding = ",".join(response.headers.getall("content-encoding", ()))
+            if encoding.strip().lower() not in {"", "identity"}:
+                shown = encoding if _ENCODING.fullmatch(encoding) else "an encoding"
+                raise RemoteProtocolError(f"{name} answered in {shown}, although no encoding was asked for")
             return
         if not 400 <= status <= 599:
             what = "a redirect, which is not followed" if 300 <= status < 400 else "neither an answer nor an error"
@@ -132,6 +211,29 @@ def _proxy_for(url: str) -> str | None:
     if parts.hostname is None or proxy_bypass(parts.hostname):
         return None
     return getproxies().get(parts.scheme)
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Return what certificates are checked with: the system's, and those that ``SSL_CERT_FILE`` names.
+
+    Not `ssl.create_default_context`: that writes the keys of every connection to where ``SSLKEYLOGFILE`` says.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_default_certs()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _was_closed(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether the other side's end has arrived, noticed by the event loop or not."""
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is None or not hasattr(select, "POLLRDHUP"):
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 async def _read_error(content: aiohttp.StreamReader) -> bytes:
@@ -179,12 +281,14 @@ def _mapped(name: str, connect_seconds: float) -> Iterator[None]:
     except aiohttp.ConnectionTimeoutError as error:
         raise ProviderTimeout(f"{name}: no connection within {connect_seconds:g} s", phase="connect") from error
     except aiohttp.ClientConnectorDNSError as error:
-        raise ConnectError(f"{name}: the host name does not resolve") from error
+        again = isinstance(error.os_error, socket.gaierror) and error.os_error.errno == socket.EAI_AGAIN
+        what = "no name server knows about the host name" if again else "the host name does not resolve"
+        raise ConnectError(f"{name}: {what}") from error
     except aiohttp.ClientConnectorError as error:
         raise ConnectError(f"{name}: cannot connect ({error.strerror or 'connection refused'})") from error
     except aiohttp.ClientPayloadError as error:
         raise ConnectError(f"{name}: the connection closed in the middle of the answer") from error
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, _Stale) as error:
         raise ConnectError(f"{name}: the connection was lost") from error
     except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as error:
         raise RemoteProtocolError(f"{name}: not a valid HTTP answer") from error
