@@ -16,14 +16,20 @@ class Clock:
         return self.now
 
 
+def flow_of(*readers: str, clock: Clock | None = None) -> Flow:
+    flow = Flow(clock or Clock())
+    for reader in readers:
+        flow.joined(reader)
+    return flow
+
+
 @pytest.mark.anyio
-async def test_one_full_reader_holds_and_the_last_to_drain_lets_go() -> None:
-    flow = Flow(Clock())
+async def test_the_source_is_held_while_every_reader_is_full() -> None:
+    flow = flow_of("a", "b")
     flow.full("a")
+    assert not flow.paused
     flow.full("b")
     waiting = asyncio.ensure_future(flow.ready())
-    await asyncio.sleep(0)
-    flow.drained("a")
     await asyncio.sleep(0)
     assert flow.paused
     assert not waiting.done()
@@ -32,9 +38,36 @@ async def test_one_full_reader_holds_and_the_last_to_drain_lets_go() -> None:
     assert not flow.paused
 
 
+def test_who_leaves_counts_no_more() -> None:
+    flow = flow_of("stuck", "well")
+    flow.full("stuck")
+    flow.left("well")
+    assert flow.paused
+    flow.left("stuck")
+    assert not flow.paused
+    flow.left("stuck")
+    assert not flow.paused
+
+
+def test_who_joins_can_take_more() -> None:
+    flow = flow_of("stuck")
+    flow.full("stuck")
+    flow.joined("well")
+    assert not flow.paused
+
+
+def test_a_gate_holds_whatever_the_readers_say() -> None:
+    flow = flow_of("well")
+    flow.close("store")
+    assert flow.paused
+    assert flow.holds("store")
+    flow.open("store")
+    assert not flow.paused
+
+
 @pytest.mark.anyio
 async def test_a_reader_that_fills_again_holds_again() -> None:
-    flow = Flow(Clock())
+    flow = flow_of("a")
     flow.full("a")
     waiting = asyncio.ensure_future(flow.ready())
     await asyncio.sleep(0)
@@ -49,14 +82,16 @@ async def test_a_reader_that_fills_again_holds_again() -> None:
 
 def test_blocked_time_adds_up() -> None:
     clock = Clock()
-    flow = Flow(clock)
+    flow = flow_of("a", "b", clock=clock)
     flow.full("a")
     clock.now = 2.0
     flow.full("b")
-    assert flow.blocked_seconds == 2.0
-    flow.drained("a")
-    clock.now = 3.0
-    flow.drained("b")
-    clock.now = 9.0
-    flow.drained("never full")
+    assert flow.blocked_seconds == 0.0
+    clock.now = 5.0
     assert flow.blocked_seconds == 3.0
+    flow.drained("a")
+    clock.now = 9.0
+    flow.close("store")
+    clock.now = 10.0
+    flow.open("store")
+    assert flow.blocked_seconds == 4.0

@@ -82,7 +82,7 @@ class Attempt:
         self._generation.accepted()
 
     async def ready(self) -> None:
-        """Wait while a slow reader holds the flow."""
+        """Wait while nobody can take more."""
         await self._generation.ready()
 
     def feed(self, data: bytes) -> None:

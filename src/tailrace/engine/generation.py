@@ -133,7 +133,7 @@ class Generation:
     def detach(self, reader: object) -> None:
         """Count ``reader`` out; when it was the last, the policy says what follows."""
         self._readers.discard(reader)
-        self.flow.drained(reader)
+        self.flow.left(reader)
         self._count_readers()
 
     @property
@@ -169,7 +169,7 @@ class Generation:
         self._life.on("accept")
 
     async def ready(self) -> None:
-        """Wait while a slow reader holds the flow."""
+        """Wait while the flow is paused."""
         if self.flow.paused:
             await self.flow.ready()
             self._watch.held(self._loop.time())
@@ -341,12 +341,12 @@ class Generation:
     def _wait_for_store(self) -> None:
         """Hold the provider until the store has caught up."""
         gate = self.log
-        self.flow.full(gate)
+        self.flow.close(gate)
 
         def look() -> None:
             if gate.backlog <= BACKLOG_LOW or gate.ending is not None:
                 unwatch()
-                self.flow.drained(gate)
+                self.flow.open(gate)
 
         unwatch = gate.watch(look)
         look()

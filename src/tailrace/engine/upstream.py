@@ -4,7 +4,7 @@ Contract of `Upstream.run`:
 
 U1. ``source.accepted()`` is called once, when the provider has said yes, before the first ``feed``.
 U2. ``source.feed(data)`` is synchronous: when it returns, the bytes have gone all the way to every reader that can
-    take them. Before reading on, ``await source.ready()``: it waits while a slow reader holds the flow.
+    take them. Before reading on, ``await source.ready()``: it waits while nobody can take more.
 U3. ``run`` returns at the end of input, raises `ProviderError` (or `RemoteProtocolError`) for every failure, and
     lets no foreign exception out.
 U4. Cancelled, it closes its connection at once and releases everything: that is how a stop reaches the provider.

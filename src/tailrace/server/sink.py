@@ -28,11 +28,11 @@ _log = structlog.get_logger("tailrace.reader")
 class AsgiSink:
     """Writes a log's frames to one ASGI connection.
 
-    ``generation`` is given while the stream is live in this process: the sink then counts as its reader, and pauses
-    it when this client lags more than ``high_water`` bytes, until it is below ``low_water`` again. `finished` is
-    done when the log's end has been written, the client was cut (``stall`` seconds without progress), its connection
-    broke, or `close` was called; only in the first case is it `complete`. ``heartbeat`` is written after ``interval``
-    seconds of silence; interval 0 means never. ``readers`` counts it, as one that came first or ``resumed``.
+    ``generation`` is given while the stream is live in this process: the sink then counts as its reader, and says
+    that it is full when this client lags more than ``high_water`` bytes, until it is below ``low_water`` again.
+    `finished` is done when the log's end has been written, the client was cut (``stall`` seconds without progress), its
+    connection broke, or `close` was called; only in the first case is it `complete`. ``heartbeat`` is written after
+    ``interval`` seconds of silence; interval 0 means never.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class AsgiSink:
         """Begin: write ``first`` and all that the log has, then follow it."""
         if self._generation is not None:
             self._generation.attach(self)
+            self._generation.flow.joined(self)
         self._open = True
         self._readers.came(resumed=self._resumed, behind=self._log.size - self._log.size_at(self.cursor))
         self._unwatch = self._log.watch(self._push)
