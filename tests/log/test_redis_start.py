@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from tailrace.errors import ConfigError
 from tailrace.log import Durability, RedisSpec
-from tailrace.testing.log_parts import Listener, frames, info, until
+from tailrace.testing.log_parts import Listener, frames, info, soon, until
 from tests.log.conftest import opened
 from tests.redis_servers import RedisServer, free_port, needs_redis, redis_server
 
@@ -167,7 +167,11 @@ async def test_a_replica_that_goes_away_holds_d3_up_and_no_lower_level(tmp_path:
     with contextlib.ExitStack() as stack:
         master = stack.enter_context(redis_server(tmp_path / "master", synced))
         replica = stack.enter_context(redis_server(tmp_path / "replica", {"replicaof": f"127.0.0.1 {master.port}"}))
-        await until(lambda: b"state=online" in master.command("INFO", "replication"))
+
+        async def online() -> bool:
+            return b"state=online" in await asyncio.to_thread(master.command, "INFO", "replication")
+
+        await soon(online, "the replica")
         listener = Listener()
         strict = RedisSpec(url=master.url, durability="D3", lease=2.0, write_wait=2.0)
         async with (

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
@@ -24,6 +24,7 @@ from redis.exceptions import (
 
 from tailrace.errors import ConfigError
 from tailrace.log.redis.scripts import ALL, Command
+from tailrace.log.redis.sentinels import Sentinels
 from tailrace.log.redis.spec import RedisSpec
 
 REQUESTS = 16
@@ -73,11 +74,12 @@ async def confirmed(lane: Lane, commands: Sequence[Command], barrier: Barrier | 
 
 
 class Lane:
-    """One connection, made when it is needed and again after an error; one user at a time."""
+    """One connection, made when it is needed, and again after an error or a failover; one user at a time."""
 
-    def __init__(self, make: Callable[[], AbstractConnection], timeout: float) -> None:
-        self._make = make
+    def __init__(self, server: Server, timeout: float) -> None:
+        self._server = server
         self._timeout = timeout
+        self._term = 0
         self._connection: AbstractConnection | None = None
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
@@ -114,8 +116,10 @@ class Lane:
         return None if isinstance(reply, ResponseError) else reply
 
     async def _open(self) -> AbstractConnection:
+        if self._term != self._server.term:
+            await self.close()
         if self._connection is None:
-            self._connection = self._make()
+            self._connection, self._term = self._server.connection(), self._server.term
         if not self._connection.is_connected:
             await connected(self._connection)
         return self._connection
@@ -153,7 +157,10 @@ class Server:
     def __init__(self, spec: RedisSpec) -> None:
         """Raises `ConfigError` when the address cannot be used."""
         self._spec = spec
-        self._sentinel: Sentinel | None = None
+        self._sentinel: Sentinels | None = None
+        self._master: tuple[str, int] | None = None
+        self.term = 0
+        """Counts the masters there have been."""
         try:
             self._pool: Any = self._make_pool(spec)
         except (ValueError, TypeError):
@@ -179,10 +186,15 @@ class Server:
             known.pop(name, None)
         if issubclass(pool.connection_class, SSLConnection):
             known["ssl"] = True
-        make: Any = Sentinel
+        make: Any = Sentinels
         self._sentinel = make(
             list(spec.sentinels),
-            sentinel_kwargs={"socket_connect_timeout": wait / 4, "socket_timeout": wait / 4, "protocol": 2},
+            sentinel_kwargs={
+                "socket_connect_timeout": wait / 4,
+                "socket_timeout": wait / 4,
+                "protocol": 2,
+                "driver_info": None,
+            },
         )
         make = SentinelConnectionPool
         return make(spec.master, self._sentinel, **known)
@@ -194,7 +206,25 @@ class Server:
 
     def lane(self) -> Lane:
         """Return a new lane; its owner closes it."""
-        return Lane(self.connection, self._spec.reply_wait)
+        return Lane(self, self._spec.reply_wait)
+
+    async def follow_master(self) -> None:
+        """Ask the sentinels who is master now; when it has changed every lane connects anew.
+
+        A master that was replaced while it lived takes writes for some ten seconds more (sentinel.c waits eight before
+        it makes it a replica), and all of them are lost.
+        """
+        if self._sentinel is None:
+            return
+        try:
+            async with asyncio.timeout(self._spec.reply_wait):
+                master = await self._sentinel.discover_master(self._spec.master)
+        except (RedisError, OSError, TimeoutError):
+            # Those who decide are away: whatever we are connected to is the best we know.
+            return
+        if self._master not in {None, master}:
+            self.term += 1
+        self._master = master
 
     async def request(self, commands: Sequence[Command], barrier: Barrier | None = None) -> list[Any]:
         """Run ``commands`` for a client's request, with ``barrier`` behind them; return their replies.

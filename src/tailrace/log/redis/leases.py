@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from tailrace.events import Ending
-from tailrace.log.redis.connection import Away, Lane, backoff
+from tailrace.log.redis.connection import Away, Server, backoff
 from tailrace.log.redis.log import RedisLog
 from tailrace.log.redis.scripts import OVERDUE, RENEW, TAKE
 from tailrace.log.redis.shelf import Debts
@@ -60,10 +60,11 @@ class Keeper:
     """Renews and reaps, once an interval."""
 
     def __init__(
-        self, spec: RedisSpec, lane: Lane, streams: Streams, debts: Debts, *, node: str, clock: Callable[[], float]
+        self, spec: RedisSpec, server: Server, streams: Streams, debts: Debts, *, node: str, clock: Callable[[], float]
     ) -> None:
         self._spec = spec
-        self._lane = lane
+        self._server = server
+        self._lane = server.lane()
         self._streams = streams
         self._debts = debts
         self._node = node
@@ -73,10 +74,17 @@ class Keeper:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        try:
+            await self._work()
+        finally:
+            await self._lane.close()
+
+    async def _work(self) -> None:
         failures = 0
         while True:
             began = self._clock()
             try:
+                await self._server.follow_master()
                 await self.renew()
                 await self.reap()
                 failures = 0

@@ -62,10 +62,9 @@ class RedisStore:
         self._barrier = barrier = Barrier(spec)
         self._shelf = Shelf(ttl=ttl, max_logs=max_logs, max_total=max_total, clock=clock)
         self._debts = Debts()
-        self._lanes = [server.lane(), server.lane(), server.lane()]
-        writing, keeping, self._adopting = self._lanes
-        self._writer = Writer(spec, writing, barrier, node=self.node, ttl=ttl, lose=self._lose, clock=clock)
-        self._keeper = Keeper(spec, keeping, self, self._debts, node=self.node, clock=clock)
+        self._adopting = server.lane()
+        self._writer = Writer(spec, server, barrier, node=self.node, ttl=ttl, lose=self._lose, clock=clock)
+        self._keeper = Keeper(spec, server, self, self._debts, node=self.node, clock=clock)
         self._subscriber = Subscriber(
             spec,
             server,
@@ -117,8 +116,7 @@ class RedisStore:
         if owed := self._debts.all():
             with contextlib.suppress(Away):
                 await self._server.request(owed)
-        for lane in self._lanes:
-            await lane.close()
+        await self._adopting.close()
         await self._server.aclose()
 
     # ---- what the relay asks ---------------------------------------------------------------------------------------

@@ -43,11 +43,16 @@ class Subscriber:
         self._connection: AbstractConnection | None = None
         self._followed: set[str] = set()
         self._pinged = 0.0
+        self._term = 0
 
     async def follow(self, stream_ids: Iterable[str]) -> None:
         """Listen for news of these streams and no others; also keeps the connection honest, so call it often."""
         connection = self._connection
         if connection is None:
+            return
+        if self._term != self._server.term:
+            # Another Redis is the master now: `run` finds this connection closed and makes a new one.
+            await connection.disconnect(nowait=True)
             return
         wanted = set(stream_ids)
         commands: list[tuple[str, ...]] = []
@@ -68,7 +73,7 @@ class Subscriber:
         """Listen until cancelled."""
         failures = 0
         while True:
-            connection = self._server.connection()
+            connection, self._term = self._server.connection(), self._server.term
             try:
                 async with asyncio.timeout(self._spec.reply_wait):
                     await connected(connection)

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from tailrace.events import Ending
-from tailrace.log.redis.connection import Away, Lane, backoff
+from tailrace.log.redis.connection import Away, Server, backoff
 from tailrace.log.redis.durability import Barrier
 from tailrace.log.redis.keys import hashed
 from tailrace.log.redis.log import RedisLog
@@ -50,7 +50,7 @@ class Writer:
     def __init__(
         self,
         spec: RedisSpec,
-        lane: Lane,
+        server: Server,
         barrier: Barrier,
         *,
         node: str,
@@ -59,7 +59,7 @@ class Writer:
         clock: Callable[[], float],
     ) -> None:
         self._spec = spec
-        self._lane = lane
+        self._lane = server.lane()
         self._barrier = barrier
         self._node = node
         self._ttl = max(1, int(ttl * 1000))
@@ -104,28 +104,34 @@ class Writer:
 
     async def run(self) -> None:
         """Store until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._dirty:
-                try:
-                    if self._failures:
-                        await self._barrier.recheck(self._lane)
-                    await self._batch()
-                except Away as error:
-                    if not self._failures:
-                        _log.warning("redis_away", where=self._spec.where, reason=error.reason)
-                    self._failures += 1
-                    await asyncio.sleep(backoff(self._failures))
-                except Exception:  # noqa: BLE001 - a bug must not leave every stream unstored
-                    _log.error("redis_writer_bug", exc_info=True)
-                    self._failures += 1
-                    await asyncio.sleep(backoff(self._failures))
-                else:
-                    if self._failures:
-                        _log.info("redis_back", where=self._spec.where)
-                    self._failures = 0
-            self._clean.set()
+        try:
+            while True:
+                await self._work()
+        finally:
+            await self._lane.close()
+
+    async def _work(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+        while self._dirty:
+            try:
+                if self._failures:
+                    await self._barrier.recheck(self._lane)
+                await self._batch()
+            except Away as error:
+                if not self._failures:
+                    _log.warning("redis_away", where=self._spec.where, reason=error.reason)
+                self._failures += 1
+                await asyncio.sleep(backoff(self._failures))
+            except Exception:  # noqa: BLE001 - a bug must not leave every stream unstored
+                _log.error("redis_writer_bug", exc_info=True)
+                self._failures += 1
+                await asyncio.sleep(backoff(self._failures))
+            else:
+                if self._failures:
+                    _log.info("redis_back", where=self._spec.where)
+                self._failures = 0
+        self._clean.set()
 
     async def _batch(self) -> None:
         parts = list(self._parts())
