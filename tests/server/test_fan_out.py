@@ -1,4 +1,4 @@
-"""One answer, many readers: one copy of the bytes, each at its own place; one that is stuck troubles none but itself."""
+"""One answer, many readers: one copy of the bytes, each at its own place; a stuck one troubles none but itself."""
 
 from __future__ import annotations
 
