@@ -58,7 +58,8 @@ PACKAGES: dict[str, set[str]] = {
 """Room → the packages it may import."""
 
 PURE = ["errors.py", "sse", "events", "partial_json", "structured", "dialects"] + [
-    f"engine/{name}.py" for name in ("lifecycle", "deadlines", "failures", "observer", "routing", "usage", "spec")
+    f"engine/{name}.py"
+    for name in ("beginnings", "lifecycle", "deadlines", "failures", "observer", "routing", "usage", "spec")
 ]
 IMPURE = {
     "asyncio", "socket", "ssl", "time", "random", "secrets", "threading", "os", "logging", "subprocess",

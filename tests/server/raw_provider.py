@@ -75,12 +75,16 @@ async def rig(
     make_relay: Callable[[dict[str, ProviderSpec], Limits | None], Relay] = lambda specs, limits: Relay(
         specs, limits=limits or Limits(breaker_failures=0)
     ),
+    url: str | None = None,
 ) -> AsyncIterator[Rig]:
-    """Serve one of each on free ports; the provider is known as ``ant`` and as ``oai``, by its two dialects."""
+    """Serve one of each on free ports; the provider is known as ``ant`` and as ``oai``, by its two dialects.
+
+    With ``url`` the relay is sent there instead.
+    """
     provider = RawProvider()
     server = await asyncio.start_server(provider.answer, "127.0.0.1", 0, ssl=context)
     scheme = "https" if context else "http"
-    provider.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    provider.url = url or f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     specs = {
         name: ProviderSpec(name=name, dialect=dialect, base_url=provider.url, api_key=Secret(KEY))
         for name, dialect in (("ant", "anthropic"), ("oai", "openai_chat"))

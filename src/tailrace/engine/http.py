@@ -24,6 +24,7 @@ import aiohttp
 import msgspec
 
 from tailrace.dialects import DIALECTS, Dialect
+from tailrace.engine.beginnings import check_encoding, is_document
 from tailrace.engine.redaction import redact
 from tailrace.engine.resolver import Resolver
 from tailrace.engine.spec import ProviderSpec
@@ -52,14 +53,8 @@ _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 MAX_HEADER = 16 * 1024
 """Most bytes of one response header field; OpenAI's longest, a cookie, is below 2 KiB."""
 
-COMPRESSED = {b"\x1f": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-"""How compressed answers begin, whatever their header says (RFC 1952, RFC 8878)."""
-
-DOCUMENTS = {"gemini": b"<", "ollama": b"<["}
-"""First characters, by dialect, of what is no stream but one document. Elsewhere, in event streams, no line that means
-anything begins with "<", "[" or "{"; Gemini may stream as an array, and Ollama's lines are objects."""
-
-_ENCODING = re.compile(r"[A-Za-z0-9, ._-]{1,40}", re.ASCII)
+NAME_SECONDS = 10
+"""How long an address is used without asking again: providers move within a minute, and tell so with 60 s or less."""
 
 
 class _Stale(aiohttp.ClientError):
@@ -136,14 +131,8 @@ class HttpUpstream:
     async def _doubt(self, first: bytes, content: aiohttp.StreamReader) -> None:
         """Refuse an answer that does not begin like a stream, with words that say what it is instead."""
         name, dialect = self._spec.name, self._dialect
-        for magic, encoding in COMPRESSED.items():
-            if first.startswith(magic):
-                raise RemoteProtocolError(f"{name} answered in {encoding}, although no encoding was asked for")
-        begin = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if not begin or begin not in DOCUMENTS.get(dialect.name, b"<[{"):
+        if not is_document(name, dialect.name, first):
             return
-        if begin == b"<":
-            raise RemoteProtocolError(f"{name} answered with a web page where a stream was asked for")
         body = first + await _read_error(content)
         with contextlib.suppress(msgspec.DecodeError, RecursionError, ValueError):
             said = msgspec.json.decode(body)
@@ -163,7 +152,12 @@ class HttpUpstream:
             self._session = aiohttp.ClientSession(
                 # No cap of its own: admission is the server's decision, and a wait here would be a silent queue.
                 connector=aiohttp.TCPConnector(
-                    limit=0, keepalive_timeout=30, ssl=self._ssl, resolver=Resolver(), family=socket.AF_UNSPEC
+                    limit=0,
+                    keepalive_timeout=30,
+                    ssl=self._ssl,
+                    resolver=Resolver(),
+                    family=socket.AF_UNSPEC,
+                    ttl_dns_cache=NAME_SECONDS,
                 ),
                 request_class=_Request,
                 read_bufsize=READ_BUFFER,
@@ -190,10 +184,7 @@ class HttpUpstream:
     async def _check(self, response: aiohttp.ClientResponse) -> None:
         status, name = response.status, self._spec.name
         if status == 200:
-            encoding = ",".join(response.headers.getall("content-encoding", ()))
-            if encoding.strip().lower() not in {"", "identity"}:
-                shown = encoding if _ENCODING.fullmatch(encoding) else "an encoding"
-                raise RemoteProtocolError(f"{name} answered in {shown}, although no encoding was asked for")
+            check_encoding(self._spec.name, response.headers.getall("content-encoding", ()))
             return
         if not 400 <= status <= 599:
             what = "a redirect, which is not followed" if 300 <= status < 400 else "neither an answer nor an error"
