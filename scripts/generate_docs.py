@@ -134,6 +134,13 @@ def faults() -> str:
     return table(["fault", "what happens"], ([f"`{name}`", fault.does] for name, fault in FAULTS.items()))
 
 
+def metrics() -> str:
+    from tailrace.server.measures import MEASURES
+
+    rows = ([f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.help] for m in MEASURES)
+    return table(["metric", "kind", "labels", "meaning"], rows)
+
+
 def decisions() -> str:
     lines = []
     for path in sorted((ROOT / "docs/decisions").glob("0*.md")):
@@ -200,6 +207,7 @@ PARTS: dict[str, Callable[[], str]] = {
         settings,
         commands,
         faults,
+        metrics,
         decisions,
         measured,
         parsers,
