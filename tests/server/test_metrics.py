@@ -10,13 +10,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tailrace.engine import Limits, Relay, RouteSpec, Secret, Target
-from tailrace.server import ServerSpec
+from tailrace.server import ServerSpec, create_app
 from tailrace.server.measures import MEASURES
 from tailrace.simulator import Simulator, bytes_of, parse
 from tailrace.testing import serving
 from tests.server.conftest import House, providers
 from tests.server.test_backpressure import BIG, open_lazy_client
 from tests.server.test_doors import body
+from tests.server.test_openapi import asked
 
 pytestmark = pytest.mark.anyio
 
@@ -210,6 +211,17 @@ async def test_two_apps_in_one_process_count_for_themselves(house: House) -> Non
     assert not [labels for name, labels in other if name == "tailrace_generations_total"]
 
 
+async def test_one_of_several_workers_says_which_and_lets_the_next_be_asked() -> None:
+    alone = await asked(create_app(Relay({})), "GET", "/metrics")
+    assert b"connection" not in alone.headers
+    assert b"worker=" not in alone.body
+    one = await asked(create_app(Relay({}), worker=3), "GET", "/metrics")
+    assert one.headers[b"connection"] == b"close"
+    samples = [line for line in one.body.decode().splitlines() if not line.startswith("#")]
+    assert samples
+    assert all('worker="3"' in line for line in samples)
+
+
 class TestWhoMaySee:
     async def test_with_keys_only_who_has_one(self, house: House) -> None:
         spec = ServerSpec(port=0, shutdown_grace=0.0, keys=(Secret("sk-client"),))
@@ -220,10 +232,7 @@ class TestWhoMaySee:
 
     @pytest.mark.parametrize(("client", "status"), [(("127.0.0.1", 5), 200), (("192.0.2.7", 5), 403), (None, 403)])
     async def test_without_keys_only_this_machine(self, client: tuple[str, int] | None, status: int) -> None:
-        from tailrace.server import create_app
-        from tests.server.test_openapi import status_of
-
-        assert await status_of(create_app(Relay({})), "GET", "/metrics", client=client) == status
+        assert (await asked(create_app(Relay({})), "GET", "/metrics", client)).status == status
 
 
 async def test_no_secret_and_no_word_of_a_client_is_in_it(house: House) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from starlette.routing import Mount, Route
@@ -104,7 +104,19 @@ class TestWhoMayAsk:
                 assert (status != 401) == (operation.get("security") == []), (method, path, status)
 
 
-async def status_of(app: Any, method: str, path: str, client: tuple[str, int] | None = ("127.0.0.1", 5000)) -> int:
+class Answered(NamedTuple):
+    """What an app answered."""
+
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
+async def status_of(app: Any, method: str, path: str) -> int:
+    return (await asked(app, method, path)).status
+
+
+async def asked(app: Any, method: str, path: str, client: tuple[str, int] | None = ("127.0.0.1", 5000)) -> Answered:
     """Ask ``app`` without a server between."""
     scope = {
         "type": "http",
@@ -120,17 +132,17 @@ async def status_of(app: Any, method: str, path: str, client: tuple[str, int] | 
         "client": client,
         "server": ("127.0.0.1", 8484),
     }
-    status: list[int] = []
+    said: list[Any] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"{}", "more_body": False}
 
     async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            status.append(message["status"])
+        said.append(message)
 
     await app(scope, receive, send)
-    return status[0]
+    head, *rest = said
+    return Answered(head["status"], dict(head["headers"]), b"".join(part["body"] for part in rest))
 
 
 # ---- bodies ---------------------------------------------------------------------------------------------------

@@ -50,11 +50,14 @@ class _Asgi:
         await self._endpoint(scope, receive, send)
 
 
-def create_app(relay: Relay, spec: ServerSpec | None = None) -> Starlette:
-    """Return the server as an ASGI app; to be mounted in another one, enter ``relay`` in that one's lifespan."""
+def create_app(relay: Relay, spec: ServerSpec | None = None, *, worker: int = 0) -> Starlette:
+    """Return the server as an ASGI app; to be mounted in another one, enter ``relay`` in that one's lifespan.
+
+    ``worker`` is this process's number among several on one address, from 1 on, or 0 where it is alone.
+    """
     spec = spec or ServerSpec()
     keyring = Keyring(spec.keys)
-    metrics = Metrics(relay, keyring)
+    metrics = Metrics(relay, keyring, worker)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import structlog
 
 INTERVAL = 0.02
-"""Seconds between two looks: a block of 50 ms cannot hide between them, and an idle process wakes 50 times a second,
-which costs it less than a thousandth of a core."""
+"""Seconds between two looks: a block of 50 ms cannot hide between them. An idle process wakes 50 times a second for it,
+which costs it half a hundredth of a core."""
 
 WARN = 0.25
 """Seconds from which a block is a line in the log: a reader sees it as a stall."""

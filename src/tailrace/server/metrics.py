@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import ProcessCollector
 
 from tailrace.engine import Ended, Relay
 from tailrace.errors import RequestError
@@ -19,7 +19,7 @@ from tailrace.server.errors import event_of, send_error
 from tailrace.server.hosts import is_loopback
 from tailrace.server.http import Receive, Scope, Send, encode_headers, headers_of
 from tailrace.server.lag import LoopLag
-from tailrace.server.tally import Families, Tally, Values
+from tailrace.server.tally import Tally, Values, text_of
 from tailrace.server.version import VERSION
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -33,16 +33,19 @@ OTHER = "other"
 
 
 class Metrics:
-    """Counts what ``relay`` reports, and shows it to those who may see it."""
+    """Counts what ``relay`` reports, and shows it to those who may see it.
 
-    def __init__(self, relay: Relay, keyring: Keyring) -> None:
+    ``worker`` is this process's number among several on one address, from 1 on, or 0 where it is alone.
+    """
+
+    def __init__(self, relay: Relay, keyring: Keyring, worker: int = 0) -> None:
         self._relay = relay
         self._keyring = keyring
         self._models = _configured(relay)
         self._words: set[str] = set()
         self._tally = Tally()
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
+        self._process = ProcessCollector(registry=None)
+        self._worker = worker
         self._blocked = 0.0
         self.lag = LoopLag(lambda late: self._tally.observe("tailrace_loop_lag_seconds", late))
         relay.observers.add(self)
@@ -57,15 +60,14 @@ class Metrics:
             await send_error(send, refusal)
             return
         # The process's figures are files under /proc: not the loop's to wait for.
-        body = self._ours() + await asyncio.to_thread(generate_latest, self._process)
+        ours = text_of(self._tally.families(self._live()), self._worker)
+        body = ours + await asyncio.to_thread(lambda: text_of(self._process.collect(), self._worker))
         headers = {"content-type": CONTENT_TYPE, "content-length": str(len(body)), "cache-control": "no-store"}
+        if self._worker:
+            # On a connection that stays open it would be the same worker that is asked for ever.
+            headers["connection"] = "close"
         await send({"type": "http.response.start", "status": 200, "headers": encode_headers(headers)})
         await send({"type": "http.response.body", "body": body})
-
-    def _ours(self) -> bytes:
-        registry = CollectorRegistry()
-        registry.register(Families(self._tally.families(self._live())))
-        return generate_latest(registry)
 
     # ---- what the engine reports ------------------------------------------------------------------------------
 

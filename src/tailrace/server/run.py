@@ -235,11 +235,11 @@ def _closing(send: Send) -> Send:
 
 
 def make_server(
-    relay: Relay, spec: ServerSpec, on_ready: Callable[[], None], *, signals: bool = True, shared: bool = False
+    relay: Relay, spec: ServerSpec, on_ready: Callable[[], None], *, signals: bool = True, worker: int = 0
 ) -> Server:
-    """Return the server, not yet started."""
+    """Return the server, not yet started; ``worker`` as in `create_app`."""
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    app = DrainingApp(create_app(relay, spec), relay)
+    app = DrainingApp(create_app(relay, spec, worker=worker), relay)
     config = uvicorn.Config(
         app,
         http=GuardedProtocol,
@@ -253,7 +253,7 @@ def make_server(
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
     )
-    return Server(config, app, relay, spec, on_ready, signals=signals, shared=shared)
+    return Server(config, app, relay, spec, on_ready, signals=signals, shared=worker > 0)
 
 
 def serve(relay: Relay, spec: ServerSpec | None = None, *, on_ready: Callable[[str], None] | None = None) -> None:

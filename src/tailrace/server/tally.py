@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import TypeAlias
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tailrace.server.measures import MEASURES, Measure
@@ -91,12 +92,22 @@ class Tally:
         return family
 
 
-class Families(Collector):
+def text_of(families: Iterable[Metric], worker: int) -> bytes:
+    """Return ``families`` in Prometheus' text format; ``worker``, unless 0, is a label of all."""
+    found = list(families)
+    if worker:
+        for family in found:
+            family.samples = [one._replace(labels={**one.labels, "worker": str(worker)}) for one in family.samples]
+    registry = CollectorRegistry()
+    registry.register(_Collected(found))
+    return generate_latest(registry)
+
+
+class _Collected(Collector):
     """What a registry asks: families that were made already."""
 
-    def __init__(self, families: Iterator[Family]) -> None:
-        self._families = list(families)
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
 
-    def collect(self) -> list[Family]:
-        """Return them."""
+    def collect(self) -> list[Metric]:
         return self._families

@@ -49,7 +49,7 @@ class Seat:
                 asyncio.get_running_loop().remove_reader(parent.sentinel)
             server.handle_exit(signal.SIGTERM, None)
 
-        server = make_server(relay, spec, ready, shared=True)
+        server = make_server(relay, spec, ready, worker=self.number)
         run(server, self._sock)
 
 
