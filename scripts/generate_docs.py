@@ -72,6 +72,53 @@ def errors() -> str:
     return table(["kind", "status", "anthropic", "openai_chat, openai_responses", "gemini"], rows)
 
 
+def taxonomy() -> str:
+    from tailrace.dialects import DIALECTS
+    from tailrace.engine.failover import CODES, VERDICTS
+    from tailrace.engine.taxonomy import MEANING, OVERALL, TAXONOMY
+    from tailrace.events import ERROR_STATUS, Error
+
+    def words(kind: str | None) -> list[str]:
+        if kind is None:
+            return ["its own", "its own", "its own"]
+        bodies = {
+            name: DIALECTS[name].error_body(Error(kind, "…"))["error"]
+            for name in ("anthropic", "openai_chat", "gemini")
+        }  # type: ignore[arg-type]
+        return [
+            f"`{bodies['anthropic']['type']}`",
+            f"`{bodies['openai_chat']['type']}`",
+            f"`{bodies['gemini']['status']}`",
+        ]
+
+    again = {"again": "and this one again", "elsewhere": "yes", "final": "no"}
+    rows = []
+    for cause, fates in TAXONOMY.items():
+        for when, (kind, ending, retryable) in fates.items():
+            unseen = "by its kind" if kind is None else again[CODES.get(cause) or VERDICTS[kind]]
+            status = (
+                "200"
+                if when == "answering"
+                else ("its own" if when == "before" else "its kind's")
+                if kind is None
+                else str(ERROR_STATUS[kind])
+            )
+            rows.append(
+                [
+                    MEANING[cause],
+                    when,
+                    status,
+                    f"`{kind}`" if kind else "its own",
+                    *words(kind),
+                    f"`{ending}`",
+                    {True: "yes", False: "no", None: "as it says"}[retryable],
+                    "no" if when == "answering" or cause in OVERALL else unseen,
+                ]
+            )
+    head = ["the provider", "when", "HTTP status", "kind", "anthropic", "openai", "gemini", "ending", "retryable"]
+    return table([*head, "another is asked first"], rows)
+
+
 def ignorable() -> str:
     import importlib
     import pkgutil
@@ -202,6 +249,7 @@ PARTS: dict[str, Callable[[], str]] = {
         grows,
         life,
         errors,
+        taxonomy,
         ignorable,
         matrix,
         settings,

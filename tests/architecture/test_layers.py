@@ -59,7 +59,17 @@ PACKAGES: dict[str, set[str]] = {
 
 PURE = ["errors.py", "sse", "events", "partial_json", "structured", "dialects"] + [
     f"engine/{name}.py"
-    for name in ("beginnings", "lifecycle", "deadlines", "failures", "observer", "routing", "usage", "spec")
+    for name in (
+        "beginnings",
+        "lifecycle",
+        "deadlines",
+        "failures",
+        "observer",
+        "routing",
+        "taxonomy",
+        "usage",
+        "spec",
+    )
 ]
 IMPURE = {
     "asyncio", "socket", "ssl", "time", "random", "secrets", "threading", "os", "logging", "subprocess",

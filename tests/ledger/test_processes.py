@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.writer import Writer, eventually, outcomes, rows
+from tests.ledger.writer import COMPLETED, Writer, eventually, outcomes, rows
 
 pytestmark = pytest.mark.system
 
@@ -90,3 +90,21 @@ def test_many_can_begin_a_new_ledger_at_once(tmp_path: Path) -> None:
             writer.started().tell("open", f"of{number}")
         assert [writer.hear() for writer in writers] == ["ok"] * 6
         assert len(outcomes(path)) == 6
+
+
+def test_a_writer_that_was_taken_for_dead_has_the_last_word(tmp_path: Path) -> None:
+    """As on a file system whose locks do nothing: here somebody cleans up lock files by hand."""
+    path = tmp_path / "ledger.sqlite3"
+    with Writer(path) as alive:
+        alive.started()
+        for name in ("ends", "goes on"):
+            assert alive.ask("open", name) == "ok"
+        for lock in path.with_name(f"{path.name}.writers").iterdir():
+            lock.unlink()
+        with Writer(path) as other:
+            other.started()
+            assert outcomes(path) == {"ends": "interrupted", "goes on": "interrupted"}
+            alive.ask("close", "ends")
+            alive.until(lambda state: state["owed"] == 0)
+            assert outcomes(path) == {"ends": "completed", "goes on": "interrupted"}
+            assert rows(path)["ends"].outcome == COMPLETED

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import traceback
 
+import msgspec
+
 from tailrace.engine.deadlines import Expired
+from tailrace.engine.taxonomy import Cause, asks_again, fate
 from tailrace.errors import Overloaded, ProviderError, ProviderTimeout, RemoteProtocolError, StatusError
 from tailrace.events import Error
 
@@ -16,7 +19,21 @@ DEADLINE_TEXT = {
 }
 
 
-TRUNCATED = Error("truncated", "the provider closed the answer before its end", ending="truncated", retryable=True)
+def _told(
+    cause: Cause, message: str, *, begun: bool, code: str | None = None, retry_after: float | None = None
+) -> Error:
+    kind, ending, retryable = fate(cause, begun=begun)
+    return Error(
+        kind or "upstream",
+        message,
+        ending=ending,
+        retryable=bool(retryable),
+        code=code,
+        retry_after=retry_after,
+    )
+
+
+TRUNCATED = _told("closed", "the provider closed the answer before its end", begun=True)
 CANCELLED = Error("cancelled", "the answer was stopped", ending="cancelled")
 DESERTED = Error("cancelled", "every reader left and none came back", ending="cancelled")
 SHUTTING_DOWN = Error("interrupted", "the relay is shutting down", ending="interrupted", retryable=True)
@@ -37,8 +54,7 @@ def trace(error: BaseException) -> str:
 
 def timeout_event(expired: Expired) -> Error:
     """Return the event that tells of a deadline that has passed."""
-    text = DEADLINE_TEXT[expired.kind].format(expired.seconds)
-    return Error("timeout", text, ending="timed_out", retryable=True, code=expired.kind)
+    return _told(expired.kind, DEADLINE_TEXT[expired.kind].format(expired.seconds), begun=True, code=expired.kind)
 
 
 def first_content_event(seconds: float) -> Error:
@@ -49,7 +65,7 @@ def first_content_event(seconds: float) -> Error:
 def resting(provider: str, seconds: float) -> Error:
     """Return the event for a provider that failed so often that it is left alone for ``seconds``."""
     text = f"{provider} has failed repeatedly and is not asked for {seconds:.0f} s"
-    return Error("overloaded", text, retryable=True, code="circuit_open", retry_after=seconds)
+    return _told("circuit_open", text, begun=False, code="circuit_open", retry_after=seconds)
 
 
 def refused(error: Overloaded) -> Error:
@@ -60,19 +76,19 @@ def refused(error: Overloaded) -> Error:
 def error_event(error: ProviderError | RemoteProtocolError, *, begun: bool) -> Error:
     """Return ``error`` as the event that ends a stream; ``begun`` when the provider had already said yes."""
     if isinstance(error, RemoteProtocolError):
-        return Error("protocol", str(error), retryable=False)
+        return _told("garbled", str(error), begun=begun)
     if isinstance(error, StatusError):
-        kind, status = error.kind, error.status
         return Error(
-            kind,  # type: ignore[arg-type]
+            error.kind,  # type: ignore[arg-type]
             error.message,
-            status=status,
-            retryable=status in {408, 409, 429} or status >= 500,
+            ending=fate("refused", begun=begun).ending,
+            status=error.status,
+            retryable=asks_again(error.status),
             retry_after=error.retry_after,
             data=error.body,
         )
     if isinstance(error, ProviderTimeout):
-        return Error("timeout", error.message, ending="timed_out", retryable=True, code=error.phase)
-    if begun:
-        return Error("truncated", error.message, ending="truncated", retryable=True)
-    return Error(error.kind, error.message, retryable=True)  # type: ignore[arg-type]
+        return _told("connect", error.message, begun=begun, code=error.phase)
+    told = _told("unreachable", error.message, begun=begun)
+    # An upstream that is not HTTP may have another word for why it could not begin.
+    return told if begun else msgspec.structs.replace(told, kind=error.kind)
