@@ -156,11 +156,12 @@ def settings() -> str:
 
 
 def commands() -> str:
-    from tailrace.cli.main import COMMANDS, config
+    from tailrace.cli.main import COMMANDS, config, keyring
 
     parts = [f"```text\n$ tailrace --help\n{helped()}\n```\n"]
     for app, name, _, _ in COMMANDS:
-        words = (["config"] if app is config else []) + [name]
+        group = {id(config): ["config"], id(keyring): ["keys"]}.get(id(app), [])
+        words = [*group, name]
         parts.append(f"\n### `tailrace {' '.join(words)}`\n\n```text\n{helped(*words)}\n```\n")
     return "".join(parts)
 

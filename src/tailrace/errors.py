@@ -16,11 +16,13 @@
     ├── RequestError                a request refused before any work began; has an HTTP ``status``
     │   ├── BadRequest          400
     │   ├── Unauthenticated     401
+    │   ├── Forbidden           403   the key is good, but not for this
     │   ├── NotFound            404   unknown model, route, stream or door
     │   ├── Conflict            409
     │   ├── Gone                410   the stream is there, the cursor's place in it is not
     │   ├── TooLarge            413
     │   ├── Mismatch            422   an idempotency key that was used for another request
+    │   ├── RateLimited         429   a key's own limit is reached
     │   └── Overloaded          503
     ├── ProviderError               a provider could not be reached, refused, or failed
     │   ├── ConnectError            no connection: name, route, refused, TLS
@@ -157,6 +159,13 @@ class Unauthenticated(RequestError):
     kind = "authentication"
 
 
+class Forbidden(RequestError):
+    """A good key, which does not open this."""
+
+    status = 403
+    kind = "permission"
+
+
 class NotFound(RequestError):
     """Nothing of that name here, or it is not the caller's: the answer is the same for both."""
 
@@ -195,6 +204,17 @@ class TooLarge(RequestError):
 
     status = 413
     kind = "too_large"
+
+
+class RateLimited(RequestError):
+    """The key has used what it may; ``retry_after`` is in seconds."""
+
+    status = 429
+    kind = "rate_limit"
+
+    def __init__(self, message: str, *, retry_after: float, code: str) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
 
 
 class Overloaded(RequestError):

@@ -13,9 +13,8 @@ import typer
 from tailrace.cli.main import COMMANDS
 from tests.cli.commands import tailrace
 
-NAMES = [
-    ("config " if function.__module__.endswith("configuration") else "") + name for _, name, function, _ in COMMANDS
-]
+GROUPS = {"configuration": "config ", "keys": "keys "}
+NAMES = [GROUPS.get(function.__module__.rpartition(".")[2], "") + name for _, name, function, _ in COMMANDS]
 
 
 @pytest.mark.parametrize("name", NAMES)

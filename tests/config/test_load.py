@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tailrace.config import Logs, Settings, load
-from tailrace.config.load import MAX_CONFIG
+from tailrace.config.files import MAX_CONFIG
 from tailrace.engine import Deadlines, Limits, Policy, RouteSpec, Secret, Target
 from tailrace.errors import ConfigError
 from tests.config.reading import problems, read

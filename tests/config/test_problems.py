@@ -14,7 +14,7 @@ ONE_PROBLEM = [
     ("[sever]\nport = 1", "tailrace.toml:1: sever: unknown key (did you mean 'server'?)"),
     (
         "zzz = 1",
-        "tailrace.toml:1: zzz: unknown key; there are: server, providers, routes, limits, log, ledger, logging",
+        "tailrace.toml:1: zzz: unknown key; there are: server, keys, providers, routes, limits, log, ledger, logging",
     ),
     ("[log]\nbackend = 'disk'", "tailrace.toml:2: log.backend: there is no such backend here; there are: 'memory', '"),
     ("[log]\nbackend = 'redis'", 'tailrace.toml:1: log: backend = "redis" needs a url'),
@@ -137,6 +137,6 @@ def test_the_schema_for_editors_knows_every_table_and_refuses_unknown_keys() -> 
     assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     tables = [found, *found["$defs"].values()]
     assert all(table["additionalProperties"] is False for table in tables)
-    assert set(found["properties"]) == {"server", "providers", "routes", "limits", "log", "ledger", "logging"}
+    assert set(found["properties"]) == {"server", "keys", "providers", "routes", "limits", "log", "ledger", "logging"}
     key = found["$defs"]["ProviderTable"]["properties"]["api_key"]
     assert key["pattern"] == "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"

@@ -11,6 +11,7 @@ from tailrace.cli.options import examples
 
 if TYPE_CHECKING:
     from tailrace.config import Settings
+    from tailrace.server import ServerSpec
 
 DEFAULT_FILE = "tailrace.toml"
 
@@ -60,7 +61,7 @@ def check(
 
     settings = read_settings(file)
     line(f"{settings.source or 'no file: the environment'}: ok")
-    line(f"listens on {settings.server.host}:{settings.server.port}, {_keys(len(settings.server.keys))}")
+    line(f"listens on {settings.server.host}:{settings.server.port}, {_keys(settings.server)}")
     for spec in settings.providers.values():
         where = "in this process" if spec.local else f"{spec.dialect} at {spec.base_url}"
         line(f"provider {spec.name}: {where}{'' if spec.api_key or spec.local else ', without a key'}")
@@ -80,5 +81,6 @@ def schema() -> int:
     return 0
 
 
-def _keys(count: int) -> str:
-    return f"clients need one of {count} keys" if count else "clients need no key"
+def _keys(server: ServerSpec) -> str:
+    count = len(server.every_key)
+    return f"clients need one of {count} keys" if server.guarded else "clients need no key"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tailrace.cli import ask, chat, configuration, demo, serve, simulate, streams, usage
+from tailrace.cli import ask, chat, configuration, demo, keys, serve, simulate, streams, usage
 from tailrace.cli.exits import guarded
 from tailrace.cli.options import examples
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     epilog=examples("tailrace demo", "tailrace serve", 'tailrace ask "Why is the sky blue?"'),
 )
 config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, epilog=configuration.CHECK_EXAMPLES)
+keyring = typer.Typer(no_args_is_help=True, rich_markup_mode=None, epilog=keys.NEW_EXAMPLES)
 
 COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., int | None], str], ...] = (
     (app, "demo", demo.demo, demo.EXAMPLES),
@@ -34,12 +35,14 @@ COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., int | None], str], ...] = 
     (app, "models", streams.models, streams.MODELS_EXAMPLES),
     (app, "usage", usage.usage, usage.EXAMPLES),
     (app, "simulate", simulate.simulate, simulate.EXAMPLES),
+    (keyring, "new", keys.new, keys.NEW_EXAMPLES),
     (config, "check", configuration.check, configuration.CHECK_EXAMPLES),
     (config, "schema", configuration.schema, configuration.SCHEMA_EXAMPLES),
 )
 
 for _app, _name, _function, _examples in COMMANDS:
     _app.command(_name, epilog=_examples)(guarded(_function))
+app.add_typer(keyring, name="keys", help="Make keys for clients.")
 app.add_typer(config, name="config", help="Check a configuration; print its schema.")
 
 

@@ -55,7 +55,7 @@ def serve(
     from tailrace.cli.logs import set_up
 
     settings = read_settings(config, host, port, workers)
-    set_up(settings.logging)
+    set_up(settings.logging, settings.hidden)
     if settings.server.workers > 1:
         return _many(settings, config, yes=yes)
     return _one(settings, yes=yes)
@@ -108,7 +108,7 @@ def _work(settings: Settings, seat: Seat) -> None:
     from tailrace.cli.exits import outcome
     from tailrace.cli.logs import set_up
 
-    set_up(settings.logging)
+    set_up(settings.logging, settings.hidden)
     structlog.contextvars.bind_contextvars(worker=seat.number)
 
     def serving() -> None:

@@ -5,30 +5,32 @@ Layers, the later over the earlier: the defaults, the file, ``TAILRACE__SECTION_
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pydantic
 
 from tailrace.config import environment, known
+from tailrace.config.files import Files, KeyFiles
+from tailrace.config.keys import check_distinct, key_specs, parse_keys
 from tailrace.config.lines import line_of, positions
 from tailrace.config.problems import closest, fields, from_pydantic, together
-from tailrace.config.secrets import MAX_FILE, Read
+from tailrace.config.secrets import Read
 from tailrace.config.settings import Ledger, Logging, Logs, Settings
 from tailrace.config.tables import Document, LedgerTable, ProviderTable
+from tailrace.config.toml import toml
 from tailrace.config.values import Surroundings
 from tailrace.dialects import Quirks
-from tailrace.engine import Limits, ProviderSpec
+from tailrace.engine import Limits, ProviderSpec, Secret
 from tailrace.errors import ConfigError
-from tailrace.server import ServerSpec
-
-MAX_CONFIG = 1024 * 1024
-"""Most bytes of a configuration file: a thousand routes are 100 KiB."""
+from tailrace.server import KeySpec, ServerSpec
 
 Keys = tuple[str, ...]
+
+replace = msgspec.structs.replace
 
 
 def load(
@@ -37,11 +39,43 @@ def load(
     """Return the settings of the file at ``path`` (None: no file) under ``environ``.
 
     ``overrides`` maps a key's path to its value and to what the user calls it: ``("server", "port"): (80, "--port")``.
-    Raises `ConfigError` with every problem found.
+    Raises `ConfigError` with every problem found. Where clients need keys, these can be read again from
+    ``server.key_source``.
     """
-    folder = path.parent if path else Path()
-    text = "" if path is None else _read_config(path)
-    return parse(text, environ, overrides, source=str(path or ""), read=lambda name: _read_secret(folder / name))
+    files = Files(path.parent if path else Path())
+    settings = _load(path, environ, overrides, files)
+    if not files.seen or not (settings.server.guarded or settings.keys_file):
+        return settings
+    # A copy of the environment, because workers get all this in writing.
+    source = KeyFiles(files, partial(_keys, path, dict(environ), overrides))
+    return replace(settings, server=replace(settings.server, key_source=source))
+
+
+def _keys(
+    path: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[Keys, tuple[Any, str]] | None,
+    files: Files,
+) -> tuple[KeySpec, ...]:
+    return _load(path, environ, overrides, files).server.every_key
+
+
+def _load(
+    path: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[Keys, tuple[Any, str]] | None,
+    files: Files,
+) -> Settings:
+    text = "" if path is None else files.config(path)
+    settings = parse(text, environ, overrides, source=str(path or ""), read=files.secret)
+    if settings.keys_file:
+        keys_path = (files.folder / settings.keys_file).expanduser()
+        surroundings = Surroundings(environ, files.secret, tuple(settings.providers), [])
+        more = parse_keys(files.config(keys_path), str(keys_path), surroundings)
+        check_distinct((*settings.server.every_key, *more), str(keys_path))
+        server = replace(settings.server, named_keys=(*settings.server.named_keys, *more))
+        settings = replace(settings, server=server, hidden=(*settings.hidden, *surroundings.secrets))
+    return settings
 
 
 def parse(
@@ -53,7 +87,7 @@ def parse(
     read: Read,
 ) -> Settings:
     """Return the settings that ``text`` says; see `load`. ``read`` reads the file of a ``file:PATH`` reference."""
-    tree = _toml(text, source)
+    tree = toml(text, source)
     lines = positions(text)
     places: dict[Keys, str] = {}
     problems = _overlay(tree, environ, overrides or {}, places)
@@ -69,14 +103,14 @@ def parse(
         return f"{source}:{line}" if source and line else source or None
 
     providers = _complete_providers(tree, environ)
-    surroundings = Surroundings(environ, read, providers)
+    surroundings = Surroundings(environ, read, providers, [], named_keys=bool(tree.get("keys")))
     try:
         document = Document.model_validate(tree, context=surroundings)
     except pydantic.ValidationError as error:
         problems += from_pydantic(error.errors(include_url=False, include_input=False), where)
     else:
         if not problems:
-            return _settings(document, source)
+            return _settings(document, source, tuple(surroundings.secrets))
     raise together(problems)
 
 
@@ -86,39 +120,6 @@ def schema() -> dict[str, Any]:
     # A well-known provider's table may be empty; which names those are, a schema of tables by free names cannot say.
     document["$defs"][ProviderTable.__name__].pop("required")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
-
-
-def _read_config(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONFIG + 1)
-        if len(data) > MAX_CONFIG:
-            raise ConfigError(f"is larger than {MAX_CONFIG} bytes", where=str(path))
-        return data.decode()
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror or type(error).__name__}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError("is not UTF-8 text", where=str(path)) from error
-
-
-def _read_secret(path: Path) -> str:
-    with path.expanduser().open("rb") as file:
-        data = file.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
-        raise ValueError(f"larger than {MAX_FILE} bytes")
-    return data.decode()
-
-
-def _toml(text: str, source: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        # "Expected '=' after a key in a key/value pair (at line 3, column 5)": tomllib names no values.
-        message, line = str(error), ""
-        if place := re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message):
-            message = message[: place.start()]
-            line = f":{place[1] or text.count(chr(10)) + 1}"
-        raise ConfigError(f"not valid TOML: {message}", where=f"{source}{line}" if source else None) from error
 
 
 def _overlay(
@@ -170,25 +171,33 @@ def _named_by_routes(tree: Mapping[str, Any]) -> set[str]:
     return {name.partition("/")[0] for name in names if isinstance(name, str)}
 
 
-def _settings(document: Document, source: str) -> Settings:
+def _settings(document: Document, source: str, secrets: tuple[Secret, ...]) -> Settings:
     server = document.server
     providers = {name: _provider(name, table) for name, table in document.providers.items()}
+    logs = Logs(**dict(document.log))
+    spec = ServerSpec(
+        host=server.host.strip("[]"),
+        port=server.port,
+        keys=server.keys,
+        named_keys=key_specs(document.keys),
+        token_key=server.token_key,
+        counters=logs.shared_url,
+        allowed_hosts=server.allowed_hosts,
+        cors_origins=server.cors_origins,
+        workers=server.workers,
+        shutdown_grace=server.shutdown_grace,
+        ready_delay=server.ready_delay,
+    )
+    check_distinct(spec.every_key, source or None)
     return Settings(
         source=source,
-        server=ServerSpec(
-            host=server.host.strip("[]"),
-            port=server.port,
-            keys=server.keys,
-            allowed_hosts=server.allowed_hosts,
-            cors_origins=server.cors_origins,
-            workers=server.workers,
-            shutdown_grace=server.shutdown_grace,
-            ready_delay=server.ready_delay,
-        ),
+        server=spec,
+        keys_file=server.keys_file,
+        hidden=secrets,
         providers=providers or {known.LOCAL.name: known.LOCAL},
         routes={name: table.spec(name) for name, table in document.routes.items()},
         limits=Limits(**document.limits.model_dump()),
-        log=Logs(**dict(document.log)),
+        log=logs,
         ledger=_ledger(document.ledger, source),
         logging=Logging(level=document.logging.level, format=document.logging.format),
     )

@@ -69,4 +69,6 @@ def _dotted(loc: tuple[str | int, ...]) -> str:
 
 
 def _pattern(table: tuple[str | int, ...]) -> tuple[Any, ...]:
-    return tuple("*" if at == 1 and table[0] in {"providers", "routes"} else part for at, part in enumerate(table))
+    return tuple(
+        "*" if at == 1 and table[0] in {"keys", "providers", "routes"} else part for at, part in enumerate(table)
+    )

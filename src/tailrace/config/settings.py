@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
@@ -34,6 +35,20 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True):
     write_wait: float = 10.0
     prefix: str = "tailrace:"
 
+    @property
+    def shared_url(self) -> Secret | None:
+        """The URL of the Redis that all nodes share, with the sentinels' addresses in it where there are some.
+
+        None with the memory backend. That form of URL is redis-py's plus that of the library `limits`.
+        """
+        if self.backend != "redis" or self.url is None:
+            return None
+        if not self.sentinels:
+            return self.url
+        user, at, _ = urlsplit(self.url.reveal()).netloc.rpartition("@")
+        hosts = ",".join(f"{host}:{port}" for host, port in self.sentinels)
+        return Secret(f"redis+sentinel://{user}{at}{hosts}/{self.master}")
+
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Where attempts are written down; what the values mean stands at the table's fields."""
@@ -50,10 +65,16 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole configuration. ``source`` names the file it came from, "" where there was none."""
+    """A whole configuration. ``source`` names the file it came from, "" where there was none.
+
+    ``keys_file`` is where further keys are, by its path from that file's folder; "" for nowhere. ``hidden`` are
+    all values that were given by reference: what no log line may show.
+    """
 
     source: str = ""
     server: ServerSpec = ServerSpec()
+    keys_file: str = ""
+    hidden: tuple[Secret, ...] = ()
     providers: dict[str, ProviderSpec] = {}
     routes: dict[str, RouteSpec] = {}
     limits: Limits = Limits()

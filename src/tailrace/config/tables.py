@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from tailrace.config.key_tables import KeyTable
 from tailrace.config.routes import BudgetTable, DeadlinesTable, RetryTable, RouteTable
 from tailrace.config.settings import Ledger, LogFormat, Logging, LogLevel, Logs
 from tailrace.config.table import Table
@@ -29,11 +30,14 @@ from tailrace.config.values import (
     listed,
 )
 from tailrace.dialects import Quirks
-from tailrace.engine import Limits
+from tailrace.engine import Limits, Secret
 from tailrace.server import ServerSpec, is_loopback
 
 MAX_WORKERS = 256
 """More processes than any machine has cores for; a slip of the finger must not start thousands."""
+
+MIN_TOKEN_KEY = 32
+"""Fewest characters of the secret that signs tokens: as many hexadecimal digits are 128 bits."""
 
 
 class ServerTable(Table):
@@ -41,7 +45,13 @@ class ServerTable(Table):
 
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=ServerSpec().port, description="0 takes any free port.")
     keys: Annotated[tuple[SecretReference, ...], BeforeValidator(listed)] = Field(
-        default=(), description="Keys that clients must show, each as env:NAME or file:PATH."
+        default=(), description="Keys that clients must show, each as env:NAME or file:PATH; each opens everything."
+    )
+    keys_file: str = Field(
+        default="", description="A file of [keys.NAME] tables, read again when it changes, without a restart."
+    )
+    token_key: SecretReference = Field(
+        default=None, description="env:NAME or file:PATH. Signs view tokens; the same on every node."
     )
     host: Host = Field(
         default=ServerSpec().host,
@@ -65,10 +75,19 @@ class ServerTable(Table):
         description="Seconds of the grace in which the port stays open, not ready, for balancers to notice.",
     )
 
+    @field_validator("token_key")
+    @classmethod
+    def _long(cls, value: Secret | None) -> Secret | None:
+        if value is not None and len(value.reveal()) < MIN_TOKEN_KEY:
+            raise ValueError(f"has fewer than {MIN_TOKEN_KEY} characters: whoever guesses it can read every stream")
+        return value
+
     @field_validator("host")
     @classmethod
     def _guarded(cls, value: str, info: ValidationInfo[Surroundings]) -> str:
-        if "keys" in info.data and not info.data["keys"] and not is_loopback(value):
+        if is_loopback(value) or "keys" not in info.data:
+            return value
+        if not (info.data["keys"] or info.data.get("keys_file") or info.context.named_keys):
             raise ValueError(
                 f"listening on {value} lets other machines in, and no keys are set. "
                 'Set server.keys = ["env:TAILRACE_SERVER_KEY"] (and that variable), or listen on 127.0.0.1'
@@ -224,6 +243,7 @@ class Document(Table):
     """A Tailrace configuration."""
 
     server: ServerTable = ServerTable()
+    keys: dict[Name, KeyTable] = Field(default={})
     providers: dict[Name, ProviderTable] = Field(default={})
     routes: dict[Name, RouteTable] = Field(default={})
     limits: LimitsTable = LimitsTable()
@@ -235,6 +255,7 @@ class Document(Table):
 TABLES: dict[tuple[str, ...], type[Table]] = {
     (): Document,
     ("server",): ServerTable,
+    ("keys", "*"): KeyTable,
     ("providers", "*"): ProviderTable,
     ("providers", "*", "quirks"): QuirksTable,
     ("routes", "*"): RouteTable,

@@ -16,19 +16,32 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from tailrace.config.secrets import PATTERN, Read, is_reference, is_sensitive_header, resolve
 from tailrace.dialects import DIALECTS
 from tailrace.engine import Secret, Target
+from tailrace.server import DOOR_NAMES
 
 
 class Surroundings(NamedTuple):
-    """What validation needs beside the document: the environment, a way to read files, the providers there are."""
+    """What validation needs beside the document: the environment, a way to read files, the providers there are.
+
+    ``secrets`` collects all that references lead to. ``named_keys`` is whether the document has ``[keys.NAME]`` tables.
+    """
 
     environ: Mapping[str, str]
     read: Read
     providers: tuple[str, ...]
+    secrets: list[Secret]
+    named_keys: bool = False
+
+    def resolve(self, reference: object) -> Secret:
+        """Return the secret that ``reference`` leads to, and remember that it is one; raises ``ValueError``."""
+        secret = resolve(reference, self.environ, self.read)
+        self.secrets.append(secret)
+        return secret
 
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Names of providers and routes. No slash: ``provider/model`` is cut at the first one."""
 
+_DIGEST = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2, token
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
@@ -43,8 +56,7 @@ def listed(value: Any) -> Any:
 
 
 def _secret(value: Any, info: ValidationInfo[Surroundings]) -> Secret:
-    here = info.context
-    return resolve(value, here.environ, here.read)
+    return info.context.resolve(value)
 
 
 def _name(value: str) -> str:
@@ -101,7 +113,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 def _redis_url(value: Any, info: ValidationInfo[Surroundings]) -> Secret:
     referred = isinstance(value, str) and is_reference(value)
-    text = resolve(value, info.context.environ, info.context.read).reveal() if referred else str(value)
+    text = info.context.resolve(value).reveal() if referred else str(value)
     try:
         url = urlsplit(text)
         usable = url.scheme in {"redis", "rediss"} and url.port != 0
@@ -119,6 +131,18 @@ def _host_and_port(value: Any) -> tuple[str, int]:
     if not (colon and port.isdecimal() and 0 < int(port) < 65536):
         raise ValueError("must be host:port, like redis-1.internal:26379")
     return _host(host).strip("[]"), int(port)
+
+
+def _digest(value: str) -> str:
+    if not _DIGEST.fullmatch(value):
+        raise ValueError("must be 64 hexadecimal digits: the SHA-256 of the key, as `tailrace keys new` prints it")
+    return value.lower()
+
+
+def _door(value: str) -> str:
+    if value != "*" and value not in DOOR_NAMES:
+        raise ValueError(f'must be "*" or one of {", ".join(sorted(DOOR_NAMES))}')
+    return value
 
 
 def _origin(value: str) -> str:
@@ -141,6 +165,8 @@ TargetName: TypeAlias = Annotated[Any, BeforeValidator(_target), _target_schema]
 Host: TypeAlias = Annotated[str, AfterValidator(_host)]
 RedisUrl: TypeAlias = Annotated[Any, BeforeValidator(_redis_url), WithJsonSchema({"type": "string"})]
 HostAndPort: TypeAlias = Annotated[Any, BeforeValidator(_host_and_port), WithJsonSchema({"type": "string"})]
+Digest: TypeAlias = Annotated[str, AfterValidator(_digest)]
+DoorName: TypeAlias = Annotated[str, AfterValidator(_door)]
 Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(gt=0)]
@@ -151,7 +177,7 @@ def header(name: str, value: str, here: Surroundings) -> str:
     if not _HEADER_NAME.fullmatch(name) or name.lower() in _FRAMING_HEADERS:
         raise ValueError(f"{name!r} is not a header that can be set")
     if is_reference(value):
-        return resolve(value, here.environ, here.read).reveal()
+        return here.resolve(value).reveal()
     if is_sensitive_header(name):
         raise ValueError(f"{name} usually carries a key: give it as env:NAME or file:PATH")
     if not _HEADER_VALUE.fullmatch(value):

@@ -14,6 +14,7 @@ from tailrace.engine.observer import Ended, Observer, Readers
 from tailrace.engine.relay import Ask, Opened, Relay
 from tailrace.engine.restart import behind_reset
 from tailrace.engine.retold import Retold
+from tailrace.engine.routing import MAX_NAME, Router
 from tailrace.engine.spec import (
     Budget,
     Deadlines,
@@ -30,6 +31,7 @@ from tailrace.engine.upstream import Call, Source, Upstream
 
 __all__ = [
     "FAULT",
+    "MAX_NAME",
     "Ask",
     "Budget",
     "Call",
@@ -48,6 +50,7 @@ __all__ = [
     "Retold",
     "Retry",
     "RouteSpec",
+    "Router",
     "Secret",
     "Source",
     "Target",

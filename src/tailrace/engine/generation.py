@@ -145,6 +145,11 @@ class Generation:
         """End it now: the upstream is closed, what came is kept, every reader is told. Idempotent."""
         self._end("stop", CANCELLED)
 
+    def revoke(self) -> None:
+        """End it because the key that it was begun with is no longer good."""
+        text = "the key of this answer was taken away"
+        self._end("stop", Error("authentication", text, code="key_revoked", ending="cancelled"))
+
     def shut_down(self) -> None:
         """End it because this process is going away."""
         self._end("shutdown", SHUTTING_DOWN)

@@ -54,6 +54,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     and valid for the tool's schema. ``more`` are turns to add to the conversation: an answer is asked for again.
     ``claim`` is the client's idempotency key. ``on_disconnect``, ``grace`` and ``budget`` stand in for the
     route's. ``restart`` is whether the client can take back what it was given.
+    ``permit`` is called with the model's name, and raises `RequestError` if the caller may not ask it.
     """
 
     dialect: str
@@ -67,6 +68,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     grace: float | None = None
     budget: Budget | None = None
     restart: bool = False
+    permit: Callable[[str], None] | None = None
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -159,6 +161,8 @@ class Relay:
             raise Overloaded("the relay is shutting down")
         door = DIALECTS[ask.dialect]
         request = door.parse(ask.body)
+        if ask.permit is not None:
+            ask.permit(request.model)
         resolved = self.router.resolve(request.model, ask.dialect)
         plans = self._plans(resolved, door, request, ask)
         schemas = {tool.name: tool.schema for tool in request.tools}

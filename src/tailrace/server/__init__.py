@@ -7,14 +7,19 @@ Start reading at: app.py, then respond.py and sink.py.
 """
 
 from tailrace.server.app import create_app
+from tailrace.server.doors import DOOR_NAMES
 from tailrace.server.hosts import is_loopback
 from tailrace.server.listen import bind, url_of
 from tailrace.server.run import Server, make_server, serve
-from tailrace.server.spec import ServerSpec
+from tailrace.server.spec import KeySource, KeySpec, ServerSpec
+from tailrace.server.spec import digest as key_digest
 from tailrace.server.worker import Seat
 from tailrace.server.workers import Supervisor
 
 __all__ = [
+    "DOOR_NAMES",
+    "KeySource",
+    "KeySpec",
     "Seat",
     "Server",
     "ServerSpec",
@@ -22,6 +27,7 @@ __all__ = [
     "bind",
     "create_app",
     "is_loopback",
+    "key_digest",
     "make_server",
     "serve",
     "url_of",

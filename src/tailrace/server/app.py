@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -18,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from tailrace.dialects import DIALECTS
 from tailrace.engine import FAULT, Relay, trace
 from tailrace.events import Error
-from tailrace.server.auth import Keyring
+from tailrace.server.access import Access
 from tailrace.server.chats import Chats
 from tailrace.server.doors import DOORS, Door
 from tailrace.server.errors import NEUTRAL
@@ -28,6 +29,7 @@ from tailrace.server.metrics import Metrics
 from tailrace.server.models import Models
 from tailrace.server.openapi import OpenApi
 from tailrace.server.page import page_routes
+from tailrace.server.reload import KeyWatch
 from tailrace.server.responses import Responses
 from tailrace.server.spec import ServerSpec
 from tailrace.server.streams import Streams
@@ -56,19 +58,20 @@ def create_app(relay: Relay, spec: ServerSpec | None = None, *, worker: int = 0)
     ``worker`` is this process's number among several on one address, from 1 on, or 0 where it is alone.
     """
     spec = spec or ServerSpec()
-    keyring = Keyring(spec.keys)
-    metrics = Metrics(relay, keyring, worker)
+    access = Access(spec)
+    watch = KeyWatch(access, spec.key_source) if spec.key_source is not None else None
+    metrics = Metrics(relay, access, worker)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with relay:
+        async with relay, access, _running(watch):
             metrics.lag.start()
             yield
             metrics.lag.stop()
 
     names = allowed_hosts(spec.host, spec.allowed_hosts)
     # A page of another site cannot know a key; where none is needed, where it comes from must do.
-    middleware = [Middleware(HostGuard, allowed=names, origins=None if spec.keys else spec.cors_origins)]
+    middleware = [Middleware(HostGuard, allowed=names, origins=None if spec.guarded else spec.cors_origins)]
     if spec.cors_origins:
         middleware.append(
             Middleware(
@@ -79,21 +82,34 @@ def create_app(relay: Relay, spec: ServerSpec | None = None, *, worker: int = 0)
                 expose_headers=EXPOSED,
             )
         )
-    return Starlette(
-        routes=_routes(relay, keyring, metrics, keyed=bool(spec.keys)),
+    app = Starlette(
+        routes=_routes(relay, access, metrics, keyed=spec.guarded),
         middleware=middleware,
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, Exception: _bug},  # type: ignore[dict-item]
     )
+    app.state.key_watch = watch
+    return app
 
 
-def _routes(relay: Relay, keyring: Keyring, metrics: Metrics, *, keyed: bool) -> list[BaseRoute]:
-    streams = Streams(relay, keyring)
-    models = Models(relay, keyring)
-    responses = Responses(relay, keyring)
-    chats = Chats(relay, keyring)
+@contextlib.asynccontextmanager
+async def _running(watch: KeyWatch | None) -> AsyncIterator[None]:
+    task = asyncio.create_task(watch.run(), name="tailrace key watch") if watch else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _routes(relay: Relay, access: Access, metrics: Metrics, *, keyed: bool) -> list[BaseRoute]:
+    streams = Streams(relay, access)
+    models = Models(relay, access)
+    responses = Responses(relay, access)
+    chats = Chats(relay, access)
     endpoints: list[tuple[str, str, Endpoint]] = [
-        *(("POST", door.path, Door(relay, keyring, door)) for door in DOORS),
+        *(("POST", door.path, Door(relay, access, door)) for door in DOORS),
         ("GET", "/v1/responses/{response_id}", responses.retrieve),
         ("POST", "/v1/responses/{response_id}/cancel", responses.cancel),
         # A chat's id may hold a slash, which the client encodes and the server decodes before it looks for a route.
@@ -107,6 +123,7 @@ def _routes(relay: Relay, keyring: Keyring, metrics: Metrics, *, keyed: bool) ->
         ("GET", "/streams/{stream_id}", streams.follow),
         ("GET", "/streams/{stream_id}/fields", streams.fields),
         ("POST", "/streams/{stream_id}/stop", streams.stop),
+        ("POST", "/streams/{stream_id}/tokens", streams.token),
         ("GET", "/streams/{stream_id}/message", streams.message),
         ("GET", "/metrics", metrics),
         ("GET", "/health/live", _live),

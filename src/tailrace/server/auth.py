@@ -1,64 +1,55 @@
 """Who is asking: the one place that reads a credential.
 
-Every header form that the official SDKs use is accepted, and only the first that is present counts. Keys are
-compared as SHA-256 digests in constant time; a stream's owner is that digest, never the key.
+Every header form that the official SDKs use is accepted, and only the first kind that is present counts; a kind that is
+there twice counts as a wrong key, because whoever looked at the request before may have looked at the other one. Where
+a request is for is never looked at here: the doors are asked, and they go by the path that routed them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qs
 
-from tailrace.engine import Secret
-from tailrace.errors import Unauthenticated
-
-ANONYMOUS = "anonymous"
-"""The owner of every stream while no keys are configured."""
+from tailrace.server.http import Scope
+from tailrace.server.tokens import PREFIX
 
 CREDENTIAL_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 """Headers that carry a key, in order of precedence; none of them is ever passed on to a provider."""
 
-
-class Keyring:
-    """The keys that clients may present."""
-
-    def __init__(self, keys: Iterable[Secret]) -> None:
-        self._digests = tuple(_digest(key.reveal()) for key in keys)
-
-    @property
-    def needed(self) -> bool:
-        """Whether a key must be presented."""
-        return bool(self._digests)
-
-    def identify(self, headers: Mapping[str, str], query: bytes = b"") -> str:
-        """Return the owner that the request's headers (lower case) prove; raises `Unauthenticated`.
-
-        ``query`` is the URL's, for doors whose clients may put ``key`` there; a header wins.
-        """
-        if not self._digests:
-            return ANONYMOUS
-        presented = _digest(_credential(headers) or _in_query(query))
-        # Every digest is compared, so that the time taken does not tell which one came close.
-        if sum(hmac.compare_digest(presented, known) for known in self._digests) == 0:
-            raise Unauthenticated("a valid key is needed", code="invalid_api_key")
-        return presented
+NO_KEY = b""
+"""Stands for a credential that cannot be one."""
 
 
-def _credential(headers: Mapping[str, str]) -> str:
-    for name in CREDENTIAL_HEADERS:
-        value = headers.get(name)
-        if value:
-            scheme, _, rest = value.partition(" ")
-            return rest.strip() if name == "authorization" and scheme.lower() == "bearer" else value
-    return ""
+def presented_key(scope: Scope, *, in_query: bool = False) -> bytes | None:
+    """Return the key that a request presents, as it came; None when there is none, `NO_KEY` for two at once.
+
+    ``in_query``: whether this door's clients may put ``key`` into the URL; a header wins.
+    """
+    for wanted in CREDENTIAL_HEADERS:
+        values = [value for name, value in scope["headers"] if name.lower() == wanted.encode()]
+        if any(values):
+            return _key(wanted, values[0]) if len(values) == 1 else NO_KEY
+    return _in_query(scope, "key") if in_query else None
 
 
-def _in_query(query: bytes) -> str:
-    values = parse_qs(query.decode("latin-1")).get("key")
-    return values[-1] if values else ""
+def presented_token(scope: Scope) -> str | None:
+    """Return the view token that a request presents, as a bearer or as ``?token=``; None when it presents none.
+
+    Another key in a header wins over a token in the URL.
+    """
+    key = presented_key(scope)
+    if key is not None:
+        return key.decode("latin-1") if key.startswith(PREFIX.encode()) else None
+    token = _in_query(scope, "token")
+    return None if token is None else token.decode("latin-1")
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+def _key(name: str, value: bytes) -> bytes:
+    scheme, _, rest = value.partition(b" ")
+    return rest.strip() if name == "authorization" and scheme.lower() == b"bearer" else value
+
+
+def _in_query(scope: Scope, name: str) -> bytes | None:
+    values = parse_qs(scope.get("query_string", b"").decode("latin-1"), encoding="latin-1").get(name)
+    if not values:
+        return None
+    return values[0].encode("latin-1") if len(values) == 1 else NO_KEY

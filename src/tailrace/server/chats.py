@@ -14,9 +14,9 @@ from __future__ import annotations
 from tailrace.engine import Relay
 from tailrace.errors import RequestError
 from tailrace.log import StreamLog
-from tailrace.server.auth import Keyring
+from tailrace.server.access import Access
 from tailrace.server.errors import event_of, send_error
-from tailrace.server.http import Receive, Scope, Send, encode_headers, headers_of, send_json
+from tailrace.server.http import Receive, Scope, Send, encode_headers, send_json
 from tailrace.server.respond import answer_resume
 
 DIALECT = "ai_sdk"
@@ -25,9 +25,9 @@ DIALECT = "ai_sdk"
 class Chats:
     """The endpoints below ``/ui/chat/{chat_id}``."""
 
-    def __init__(self, relay: Relay, keyring: Keyring) -> None:
+    def __init__(self, relay: Relay, access: Access) -> None:
         self._relay = relay
-        self._keyring = keyring
+        self._access = access
 
     async def follow(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET …/stream``: the live answer from its beginning, or 204."""
@@ -39,7 +39,8 @@ class Chats:
         if log is None:
             await _nothing(send)
         else:
-            await answer_resume(self._relay, log, 0, receive, send)
+            with self._access.visit(log.info.owner):
+                await answer_resume(self._relay, log, 0, receive, send)
 
     async def stop(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """``POST …/stop``: end the live answer now, or 204: what is not being written needs no stop."""
@@ -58,7 +59,7 @@ class Chats:
 
     async def _live(self, scope: Scope) -> StreamLog | None:
         """Return the newest log of the caller's chat while it is being written; raises `RequestError`."""
-        owner = self._keyring.identify(headers_of(scope))
+        owner = self._access.who(scope, DIALECT).owner
         chat = scope["path_params"]["chat_id"]
         if not chat:
             # Streams that belong to no chat have this for its name.

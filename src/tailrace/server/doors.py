@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
@@ -11,15 +11,19 @@ import msgspec
 
 from tailrace.engine import Ask, Opened, Relay
 from tailrace.errors import BadRequest, RequestError
+from tailrace.events import Turn
+from tailrace.server.access import Access
 from tailrace.server.array import ArraySend
-from tailrace.server.auth import CREDENTIAL_HEADERS, Keyring
+from tailrace.server.auth import CREDENTIAL_HEADERS
 from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of, ignored_header, read_json
+from tailrace.server.keys import Identity, permit
 from tailrace.server.respond import answer_stream, answer_whole
 from tailrace.server.responses import answer_begun
 from tailrace.server.wishes import read_wishes
 
 Prepare: TypeAlias = Callable[[Scope, dict[str, Any]], dict[str, Any]]
+Again: TypeAlias = Callable[[tuple[Turn, ...]], Awaitable[Opened]]
 
 
 def as_sent(_scope: Scope, body: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +92,9 @@ DOORS: tuple[DoorSpec, ...] = (
 )
 """Every door that begins an answer."""
 
+DOOR_NAMES = frozenset(door.dialect for door in DOORS)
+"""What a key's ``doors`` may name: a dialect's doors are open or closed together."""
+
 NOT_FORWARDED = frozenset({*CREDENTIAL_HEADERS, "cookie", "host", "content-length", "connection"})
 """Client headers that end here, whatever the dialect: credentials for us are not credentials for a provider."""
 
@@ -95,10 +102,10 @@ NOT_FORWARDED = frozenset({*CREDENTIAL_HEADERS, "cookie", "host", "content-lengt
 class Door:
     """An ASGI endpoint that takes a request in one dialect and answers in it, streaming or whole."""
 
-    def __init__(self, relay: Relay, keyring: Keyring, spec: DoorSpec) -> None:
+    def __init__(self, relay: Relay, access: Access, spec: DoorSpec) -> None:
         self._relay = relay
         self._body = relay.limits.body
-        self._keyring = keyring
+        self._access = access
         self._dialect = spec.dialect
         self._prepare = spec.prepare
         self._default_model = spec.default_model
@@ -111,39 +118,54 @@ class Door:
         # Both spellings: the Anthropic SDKs show `request-id`, the OpenAI ones `x-request-id`.
         headers = {"request-id": request_id, "x-request-id": request_id}
         try:
-            client_headers = headers_of(scope)
-            query = scope.get("query_string", b"") if self._query_key else b""
-            owner = self._keyring.identify(client_headers, query)
-            wishes = read_wishes(client_headers)
-            body = self._prepare(scope, self._with_model(await read_json(receive, client_headers, self._body)))
-            ask = Ask(
-                dialect=self._dialect,
-                body=body,
-                owner=owner,
-                headers={k: v for k, v in client_headers.items() if k not in NOT_FORWARDED},
-                whole_tools=wishes.whole_tools,
-                claim=wishes.claim(self._dialect, body),
-                on_disconnect=wishes.on_disconnect,
-                grace=wishes.grace,
-                budget=wishes.budget,
-                restart=wishes.restart,
-            )
-            opened = await self._relay.open(ask)
+            identity = self._access.who(scope, self._dialect, key_in_query=self._query_key)
+            async with self._access.admitted(identity) as carry:
+                ask, early = await self._read(scope, receive, identity)
+                opened = await self._relay.open(ask)
+                carry(self._relay, opened)
             if opened.ignored:
                 headers["tailrace-ignored"] = ignored_header(opened.ignored)
             if opened.joined:
                 headers["idempotent-replayed"] = "true"
             if self._array and _form(scope) == "json":
                 send = ArraySend(send)
-            await self._answer(ask, opened, (receive, send), headers, early=wishes.open_early)
+
+            async def again(more: tuple[Turn, ...]) -> Opened:
+                # A second attempt is a request of its own: the first one's stream has the claim.
+                another = await self._relay.open(msgspec.structs.replace(ask, more=more, claim=None))
+                carry(self._relay, another)
+                return another
+
+            with self._access.visit(identity.owner):
+                await self._answer(opened, again, (receive, send), headers, early=early)
         except Disconnected:
             return
         except RequestError as error:
             self._relay.observers.refused(error.code or error.kind)
             await send_error(send, event_of(error), self._dialect, headers)
 
+    async def _read(self, scope: Scope, receive: Receive, identity: Identity) -> tuple[Ask, bool]:
+        """Return what is asked, and whether to answer before anything has been said."""
+        headers = headers_of(scope)
+        wishes = read_wishes(headers)
+        body = self._prepare(scope, self._with_model(await read_json(receive, headers, self._body), identity))
+        ask = Ask(
+            dialect=self._dialect,
+            body=body,
+            owner=identity.owner,
+            headers={k: v for k, v in headers.items() if k not in NOT_FORWARDED},
+            whole_tools=wishes.whole_tools,
+            claim=wishes.claim(self._dialect, body),
+            on_disconnect=wishes.on_disconnect,
+            grace=wishes.grace,
+            budget=wishes.budget,
+            restart=wishes.restart,
+            permit=lambda model: permit(identity, self._relay.router, model, self._dialect),
+        )
+        return ask, wishes.open_early
+
     async def _answer(
-        self, ask: Ask, opened: Opened, client: tuple[Receive, Send], headers: dict[str, str], *, early: bool
+        self, opened: Opened, again: Again, client: tuple[Receive, Send], headers: dict[str, str], *, early: bool
     ) -> None:
         relay, log = self._relay, opened.log
         receive, send = client
@@ -155,18 +177,10 @@ class Door:
         elif opened.request.background:
             await answer_begun(relay, log, receive, send, headers)
         else:
-            # A second attempt is a request of its own: the first one's stream has the claim.
-            await answer_whole(
-                relay,
-                opened,
-                receive,
-                send,
-                headers=headers,
-                again=lambda more: relay.open(msgspec.structs.replace(ask, more=more, claim=None)),
-            )
+            await answer_whole(relay, opened, receive, send, headers=headers, again=again)
 
-    def _with_model(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _with_model(self, body: dict[str, Any], identity: Identity) -> dict[str, Any]:
         if not self._default_model or body.get("model") is not None:
             return body
-        names = self._relay.router.names()
+        names = [name for name in self._relay.router.names() if identity.may_use(name)]
         return {**body, "model": names[0]} if names else body

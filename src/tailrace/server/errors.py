@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tailrace.dialects import DIALECTS
-from tailrace.errors import Overloaded, RequestError
+from tailrace.errors import RequestError
 from tailrace.events import Error
 from tailrace.server.http import Send, send_json
 
@@ -20,7 +20,7 @@ def event_of(error: RequestError) -> Error:
         error.message,
         code=error.code,
         status=error.status,
-        retry_after=error.retry_after if isinstance(error, Overloaded) else None,
+        retry_after=getattr(error, "retry_after", None),
         data={"param": error.param} if error.param else None,
     )
 

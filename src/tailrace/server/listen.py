@@ -27,7 +27,7 @@ def bind(spec: ServerSpec, reader_stall: float = Limits().reader_stall) -> socke
 
     A client that takes nothing for ``reader_stall`` seconds loses its connection, whatever is still to be sent.
     """
-    if not spec.keys and not is_loopback(spec.host):
+    if not spec.guarded and not is_loopback(spec.host):
         raise ConfigError(
             f"refusing to listen on {spec.host} without keys: anybody who reaches it could spend your money. "
             "Set server.keys, or bind 127.0.0.1"

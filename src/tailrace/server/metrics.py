@@ -12,12 +12,10 @@ from prometheus_client import ProcessCollector
 
 from tailrace.engine import Ended, Relay
 from tailrace.errors import RequestError
-from tailrace.events import Error
 from tailrace.ledger import Attempt, Outcome
-from tailrace.server.auth import Keyring
+from tailrace.server.access import Access
 from tailrace.server.errors import event_of, send_error
-from tailrace.server.hosts import is_loopback
-from tailrace.server.http import Receive, Scope, Send, encode_headers, headers_of
+from tailrace.server.http import Receive, Scope, Send, encode_headers
 from tailrace.server.lag import LoopLag
 from tailrace.server.tally import Tally, Values, text_of
 from tailrace.server.version import VERSION
@@ -38,9 +36,9 @@ class Metrics:
     ``worker`` is this process's number among several on one address, from 1 on, or 0 where it is alone.
     """
 
-    def __init__(self, relay: Relay, keyring: Keyring, worker: int = 0) -> None:
+    def __init__(self, relay: Relay, access: Access, worker: int = 0) -> None:
         self._relay = relay
-        self._keyring = keyring
+        self._access = access
         self._models = _configured(relay)
         self._words: set[str] = set()
         self._tally = Tally()
@@ -53,11 +51,9 @@ class Metrics:
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer with all metrics, in Prometheus' text format."""
         try:
-            refusal = may_operate(self._keyring, scope)
+            self._access.operate(scope)
         except RequestError as error:
-            refusal = event_of(error)
-        if refusal is not None:
-            await send_error(send, refusal)
+            await send_error(send, event_of(error))
             return
         # The process's figures are files under /proc: not the loop's to wait for.
         ours = text_of(self._tally.families(self._live()), self._worker)
@@ -138,21 +134,6 @@ class Metrics:
             "tailrace_heartbeats_total": {(): readers.heartbeats},
             "tailrace_info": {(VERSION,): 1},
         }
-
-
-def may_operate(keyring: Keyring, scope: Scope) -> Error | None:
-    """Return why the caller may not see how this server is doing; None when it may. Raises `Unauthenticated`.
-
-    Without keys whoever is on this machine may, as they may do everything else; nobody from further away, even
-    where the app is mounted in a server that listens wider.
-    """
-    if keyring.needed:
-        keyring.identify(headers_of(scope))
-        return None
-    client = scope.get("client")
-    if client is not None and is_loopback(client[0]):
-        return None
-    return Error("permission", "only from this machine, or with a key: set server.keys", code="not_local")
 
 
 def _configured(relay: Relay) -> frozenset[tuple[str, str]]:

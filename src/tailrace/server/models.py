@@ -11,9 +11,10 @@ from typing import Any
 
 from tailrace.engine import ProviderSpec, Relay
 from tailrace.errors import RequestError
-from tailrace.server.auth import Keyring
+from tailrace.server.access import Access
 from tailrace.server.errors import NEUTRAL, event_of, send_error
-from tailrace.server.http import Receive, Scope, Send, headers_of, send_json
+from tailrace.server.http import Receive, Scope, Send, send_json
+from tailrace.server.keys import Identity
 
 _EPOCH = datetime.fromtimestamp(0, UTC).isoformat().replace("+00:00", "Z")
 """Nobody here knows when a model was made; both SDKs insist on a date."""
@@ -26,15 +27,17 @@ OLLAMA_API = "0.12.11"
 class Models:
     """The list of models."""
 
-    def __init__(self, relay: Relay, keyring: Keyring) -> None:
+    def __init__(self, relay: Relay, access: Access) -> None:
         self._router = relay.router
-        self._keyring = keyring
+        self._access = access
 
     async def list(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer with all routes and all listed models."""
-        if not await self._allowed(scope, send):
+        """Answer with the routes and listed models that the caller may ask."""
+        google = scope["path"].startswith("/v1beta/")
+        identity = await self._allowed(scope, send, "gemini" if google else "", key_in_query=google)
+        if identity is None:
             return
-        data = list(self._entries())
+        data = list(self._entries(identity))
         names = [entry["id"] for entry in data]
         await send_json(
             send,
@@ -52,27 +55,30 @@ class Models:
 
     async def tags(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer with the same in Ollama's form. It asks for a size, a digest and a date, which nobody here knows."""
-        if await self._allowed(scope, send, "ollama"):
-            await send_json(send, 200, {"models": [_tag(entry["id"]) for entry in self._entries()]})
+        identity = await self._allowed(scope, send, "ollama")
+        if identity is not None:
+            await send_json(send, 200, {"models": [_tag(entry["id"]) for entry in self._entries(identity)]})
 
-    async def version(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def version(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """``GET /api/version``: what Ollama's clients look at before they ask for anything else."""
-        await send_json(send, 200, {"version": OLLAMA_API})
+        if await self._allowed(scope, send, "ollama") is not None:
+            await send_json(send, 200, {"version": OLLAMA_API})
 
-    async def _allowed(self, scope: Scope, send: Send, dialect: str = NEUTRAL) -> bool:
+    async def _allowed(self, scope: Scope, send: Send, door: str, *, key_in_query: bool = False) -> Identity | None:
         try:
-            self._keyring.identify(headers_of(scope))
+            return self._access.who(scope, door, key_in_query=key_in_query)
         except RequestError as error:
-            await send_error(send, event_of(error), dialect)
-            return False
-        return True
+            await send_error(send, event_of(error), door or NEUTRAL)
+            return None
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
+    def _entries(self, identity: Identity) -> Iterator[dict[str, Any]]:
         for route in self._router.routes.values():
-            yield _entry(route.name, self._router.providers[route.targets[0].provider], owner="tailrace")
+            if identity.may_use(route.name):
+                yield _entry(route.name, self._router.providers[route.targets[0].provider], owner="tailrace")
         for spec in self._router.providers.values():
             for model in spec.models:
-                yield _entry(f"{spec.name}/{model}", spec, owner=spec.name)
+                if identity.may_use(name := f"{spec.name}/{model}"):
+                    yield _entry(name, spec, owner=spec.name)
 
 
 def _entry(name: str, spec: ProviderSpec, *, owner: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ MEANS = {
     401: "A valid key is needed",
     403: "Not for this caller",
     404: "Not there, or not the caller's",
+    409: "Not with this configuration",
     410: "The cursor cannot be served: read again from the beginning",
     421: "This server does not answer to that Host",
     500: "A bug",
@@ -46,7 +47,7 @@ MEANS = {
 }
 
 IN_THE_URL = "key"
-"""The scheme of Google's clients, which may give their key in a door's URL (`Keyring.identify`)."""
+"""The scheme of Google's clients, which may give their key in a door's URL (`tailrace.server.auth`)."""
 
 UNDESCRIBED = Operation("Not described", ())
 """A route that `OPERATIONS` does not know. It is in the document all the same, and a test fails."""
@@ -111,6 +112,7 @@ def _described(operation: Operation) -> dict[str, Any]:
     return {
         "summary": operation.summary,
         "parameters": [_reference("parameters", name) for name in operation.parameters],
+        **({"requestBody": {"content": {"application/json": {"schema": operation.body}}}} if operation.body else {}),
         "responses": {
             **_answers(operation.answers),
             **{str(status): _refusal(operation.dialect, MEANS[status]) for status in operation.errors},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from tailrace.server.errors import NEUTRAL
+from tailrace.server.tokens import MAX_SECONDS
 
 Schema: TypeAlias = dict[str, Any]
 Form: TypeAlias = Literal["json", "events", "text", "nothing"]
@@ -22,7 +23,7 @@ class Answer(NamedTuple):
 class Operation(NamedTuple):
     """A route: ``errors`` are the statuses it can fail with beside those of every route, in ``dialect``.
 
-    ``free`` routes need no key.
+    ``free`` routes need no key. ``body`` is the schema of a JSON body, which may be left out.
     """
 
     summary: str
@@ -31,6 +32,7 @@ class Operation(NamedTuple):
     parameters: tuple[str, ...] = ()
     dialect: str = NEUTRAL
     free: bool = False
+    body: Schema = {}  # noqa: RUF012 - never changed
 
 
 def _object(**properties: Schema) -> Schema:
@@ -39,6 +41,7 @@ def _object(**properties: Schema) -> Schema:
 
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_SCOPE: Schema = {"enum": ["read", "stop"]}
 _OBJECTS: Schema = {"type": "array", "items": {"type": "object"}}
 
 ENDINGS = ("completed", "cancelled", "failed", "timed_out", "truncated", "interrupted")
@@ -102,7 +105,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/version"): Operation(
         "The release of Ollama whose API the door speaks",
         (Answer(200, "json", "A version", _object(version=_TEXT)),),
-        free=True,
+        (401,),
+        dialect="ollama",
     ),
     ("GET", "/streams"): Operation(
         "The caller's own streams, newest first",
@@ -113,25 +117,40 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "Follow a stream after a cursor",
         (_FOLLOWED, _OVER),
         (400, 401, 404, 410, 503),
-        ("stream_id", "after", "Last-Event-ID"),
+        ("stream_id", "after", "Last-Event-ID", "token"),
     ),
     ("GET", "/streams/{stream_id}/fields"): Operation(
         "Follow a stream's JSON path by path",
         (_FOLLOWED, _OVER),
         (400, 401, 404, 410, 503),
-        ("stream_id", "after", "Last-Event-ID"),
+        ("stream_id", "after", "Last-Event-ID", "token"),
     ),
     ("POST", "/streams/{stream_id}/stop"): Operation(
         "End a stream now",
         (Answer(200, "json", "The stream, with the ending that it has", STREAM),),
-        (401, 404, 503),
+        (400, 401, 404, 503),
+        ("stream_id", "token"),
+        body={"type": "object", "additionalProperties": False},
+    ),
+    ("POST", "/streams/{stream_id}/tokens"): Operation(
+        "A view token for a stream, for a page that must not have the key",
+        (Answer(201, "json", "The token", _object(token=_TEXT, stream=_TEXT, scope=_SCOPE, expires=_COUNT)),),
+        (400, 401, 404, 409, 503),
         ("stream_id",),
+        body={
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "seconds": {"type": "integer", "minimum": 1, "maximum": MAX_SECONDS, "default": 300},
+                "scope": {**_SCOPE, "default": "read"},
+            },
+        },
     ),
     ("GET", "/streams/{stream_id}/message"): Operation(
         "The message so far",
         (Answer(200, "json", "The stream and its message", STREAM),),
         (401, 404, 503),
-        ("stream_id",),
+        ("stream_id", "token"),
     ),
     ("GET", "/health/live"): Operation(
         "Whether the process answers", (Answer(200, "json", "It does", _object(status=_TEXT)),), free=True
@@ -155,6 +174,11 @@ PARAMETERS: dict[str, Schema] = {
     "response_id": {"in": "path", "schema": _TEXT, "description": "The response's own id"},
     "chat_id": {"in": "path", "schema": _TEXT, "description": "The chat's id, as its client chose it"},
     "model": {"in": "path", "schema": _TEXT, "description": "A route, or `provider/model`"},
+    "token": {
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "A view token, where no header can be set",
+    },
     "after": {
         "in": "query",
         "schema": {"type": "integer", "minimum": 0},

@@ -19,9 +19,9 @@ from tailrace.dialects import DIALECTS
 from tailrace.engine import Relay
 from tailrace.errors import BadRequest, NotFound, RequestError
 from tailrace.log import StreamLog, parse_cursor
-from tailrace.server.auth import Keyring
+from tailrace.server.access import Access
 from tailrace.server.errors import event_of, send_error
-from tailrace.server.http import Receive, Scope, Send, headers_of, send_json, watch_disconnect
+from tailrace.server.http import Receive, Scope, Send, send_json, watch_disconnect
 from tailrace.server.respond import answer_resume, check_cursor, refuse
 from tailrace.server.waiting import begun, when
 
@@ -41,9 +41,9 @@ STATUSES: dict[str | None, str] = {
 class Responses:
     """The endpoints below ``/v1/responses``."""
 
-    def __init__(self, relay: Relay, keyring: Keyring) -> None:
+    def __init__(self, relay: Relay, access: Access) -> None:
         self._relay = relay
-        self._keyring = keyring
+        self._access = access
 
     async def retrieve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET /v1/responses/{id}``: the response so far, or, with ``stream=true``, its events.
@@ -73,8 +73,10 @@ class Responses:
 
     async def _for_owner(self, scope: Scope, send: Send, answer: Callable[[StreamLog], Awaitable[None]]) -> None:
         try:
-            owner = self._keyring.identify(headers_of(scope))
-            await answer(await self._find(scope["path_params"]["response_id"], owner))
+            owner = self._access.who(scope, DIALECT).owner
+            log = await self._find(scope["path_params"]["response_id"], owner)
+            with self._access.visit(owner):
+                await answer(log)
         except RequestError as error:
             await send_error(send, event_of(error), DIALECT)
 

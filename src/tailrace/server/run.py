@@ -91,6 +91,8 @@ class Server(uvicorn.Server):
         self._drain: asyncio.Task[None] | None = None
         self._deadline = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.on_hangup: Callable[[], None] | None = None
+        """What SIGHUP does, where signals are taken over; None leaves it alone."""
 
     @property
     def forced_by(self) -> int | None:
@@ -107,6 +109,9 @@ class Server(uvicorn.Server):
         # Not earlier: until something can have begun, a signal may simply end the process.
         if self._signals and threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+            # Without keys to read again SIGHUP stays what it is: the end, when the terminal goes.
+            if self.on_hangup is not None and hasattr(signal, "SIGHUP"):
+                self._loop.add_signal_handler(signal.SIGHUP, self.on_hangup)
         self._on_ready()
 
     @contextlib.contextmanager
@@ -239,7 +244,8 @@ def make_server(
 ) -> Server:
     """Return the server, not yet started; ``worker`` as in `create_app`."""
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    app = DrainingApp(create_app(relay, spec, worker=worker), relay)
+    inner = create_app(relay, spec, worker=worker)
+    app = DrainingApp(inner, relay)
     config = uvicorn.Config(
         app,
         http=GuardedProtocol,
@@ -253,7 +259,10 @@ def make_server(
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
     )
-    return Server(config, app, relay, spec, on_ready, signals=signals, shared=worker > 0)
+    server = Server(config, app, relay, spec, on_ready, signals=signals, shared=worker > 0)
+    if inner.state.key_watch is not None:
+        server.on_hangup = inner.state.key_watch.ask
+    return server
 
 
 def serve(relay: Relay, spec: ServerSpec | None = None, *, on_ready: Callable[[str], None] | None = None) -> None:
