@@ -12,11 +12,11 @@ from starlette.routing import Mount, Route
 from tailrace.dialects import DIALECTS
 from tailrace.engine import Relay, Secret
 from tailrace.errors import BadRequest
-from tailrace.server import ServerSpec, create_app
+from tailrace.server import ServerSpec, create_app, wishes
 from tailrace.server.bodies import BODIES
 from tailrace.server.doors import DOORS
 from tailrace.server.openapi import UNDESCRIBED, document, path_of
-from tailrace.server.operations import OPERATIONS
+from tailrace.server.operations import DOOR_PARAMETERS, OPERATIONS
 from tailrace.server.page import page_routes
 from tests.server.conftest import House
 
@@ -86,6 +86,11 @@ async def test_what_no_route_takes_is_told_in_the_words_of_the_door_that_was_mea
     async with house.http.post(house.url + path, json={}) as response:
         assert response.status == 404
         assert (await response.json())["error"]["status"] == "NOT_FOUND"
+
+
+def test_every_header_that_a_door_reads_is_described() -> None:
+    read = {value for name, value in vars(wishes).items() if name.isupper() and isinstance(value, str)}
+    assert read == {name.lower() for name in DOOR_PARAMETERS}
 
 
 class TestWhoMayAsk:

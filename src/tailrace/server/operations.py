@@ -218,6 +218,11 @@ PARAMETERS: dict[str, Schema] = {
         "schema": {"type": "string", "pattern": "^[!-~]+$"},
         "description": "Any value: answer 200 at once and tell every failure in the stream",
     },
+    "Tailrace-Restart": {
+        "in": "header",
+        "schema": {"enum": ["accept"]},
+        "description": "The client understands a reset, which voids what came before it",
+    },
     "Tailrace-Tools": {
         "in": "header",
         "schema": {"enum": ["complete"]},
@@ -226,5 +231,11 @@ PARAMETERS: dict[str, Schema] = {
 }
 """Everything that a request can say beside its body."""
 
-DOOR_PARAMETERS = ("Idempotency-Key", "Tailrace-On-Disconnect", "Tailrace-Open-Early", "Tailrace-Tools")
+DOOR_PARAMETERS = (
+    "Idempotency-Key",
+    "Tailrace-On-Disconnect",
+    "Tailrace-Open-Early",
+    "Tailrace-Restart",
+    "Tailrace-Tools",
+)
 """What every door that begins an answer reads."""
