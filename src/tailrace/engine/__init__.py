@@ -7,11 +7,12 @@ May import: log, ledger, dialects, events, sse, errors. It is the only room that
 Start reading at: lifecycle.py, then attempt.py and generation.py.
 """
 
+from tailrace.engine.asking import Ask, Opened
 from tailrace.engine.failures import FAULT, trace
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
 from tailrace.engine.observer import Ended, Observer, Readers
-from tailrace.engine.relay import Ask, Opened, Relay
+from tailrace.engine.relay import Relay
 from tailrace.engine.restart import behind_reset
 from tailrace.engine.retold import Retold
 from tailrace.engine.routing import MAX_NAME, Router

@@ -14,6 +14,7 @@ import structlog
 
 from tailrace.dialects import Dialect, Encoder, Reply
 from tailrace.engine.attempt import Attempt
+from tailrace.engine.audience import Audience
 from tailrace.engine.deadlines import Expired, Watch
 from tailrace.engine.failures import CANCELLED, DESERTED, LOG_LOST, SHUTTING_DOWN, error_event, timeout_event, trace
 from tailrace.engine.flow import Flow
@@ -21,7 +22,7 @@ from tailrace.engine.lifecycle import Lifecycle, Signal
 from tailrace.engine.observer import Unread
 from tailrace.engine.restart import reset_frame
 from tailrace.engine.spec import Policy
-from tailrace.engine.usage import CHARACTERS_PER_TOKEN, closing_usage
+from tailrace.engine.usage import closing_usage
 from tailrace.errors import RemoteProtocolError
 from tailrace.events import Ending, Error, Fold, Message
 from tailrace.log import StreamLog
@@ -68,7 +69,6 @@ class Generation:
         self.reply = reply
         self.policy = policy
         self.flow = Flow(self._loop.time)
-        self.unread = Unread()
         self.task: asyncio.Task[None] | None = None
         self.error: Error | None = None
         self.started = self._loop.time()
@@ -81,17 +81,19 @@ class Generation:
         self._encoder: Encoder = door.encoder(reply)
         self._life = Lifecycle(policy)
         self._watch = Watch(policy.deadlines, self.started)
-        self._readers: set[object] = set()
+        self._audience = Audience(
+            self._life,
+            policy,
+            characters=lambda: self.fold.characters,
+            abandon=lambda: self._end("abandon", DESERTED),
+            elsewhere=elsewhere,
+        )
         self._on_end = on_end
-        self._elsewhere = elsewhere
-        self._enough: float = float("inf")
         self._named = False
         self.bound: asyncio.Future[None] = self._loop.create_future()
         """Done once an attempt has been adopted, or all is over."""
         self.over: asyncio.Future[None] = self._loop.create_future()
         """Done at the end. Wait for both with `asyncio.wait`, which never cancels them."""
-        self._absence: asyncio.TimerHandle | None = None
-        self._asking: asyncio.Task[None] | None = None
         self._deadline: asyncio.Handle | None = None
         self._check_deadlines()
 
@@ -127,19 +129,22 @@ class Generation:
 
     def attach(self, reader: object) -> None:
         """Count ``reader`` in."""
-        self._readers.add(reader)
-        self._count_readers()
+        self._audience.add(reader)
 
     def detach(self, reader: object) -> None:
         """Count ``reader`` out; when it was the last, the policy says what follows."""
-        self._readers.discard(reader)
         self.flow.left(reader)
-        self._count_readers()
+        self._audience.discard(reader)
+
+    @property
+    def unread(self) -> Unread:
+        """What came while nobody was reading."""
+        return self._audience.unread
 
     @property
     def readers(self) -> int:
         """How many readers there are."""
-        return len(self._readers)
+        return len(self._audience)
 
     def stop(self) -> None:
         """End it now: the upstream is closed, what came is kept, every reader is told. Idempotent."""
@@ -212,7 +217,7 @@ class Generation:
             return
         if self.log.backlog > BACKLOG_HIGH and not self.flow.holds(self.log):
             self._wait_for_store()
-        if self.fold.characters >= self._enough and self._life.audience == "draining":
+        if self._audience.has_enough:
             self._end("abandon", DESERTED)
 
     def finish(self, failure: Error | None, frames: Sequence[bytes] = ()) -> None:
@@ -258,11 +263,9 @@ class Generation:
             attempt.over = True
             if attempt.settle is not None:
                 attempt.settle()
-        for timer in (self._absence, self._deadline):
-            if timer is not None:
-                timer.cancel()
-        if self._asking is not None:
-            self._asking.cancel()
+        self._audience.close()
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self.task is not None and not self.task.done():
             if step.ending == "completed":
                 self._loop.call_later(LINGER, self.task.cancel)
@@ -299,34 +302,6 @@ class Generation:
             waiter.set_result(None)
 
     # ---- timers -----------------------------------------------------------------------------------------------
-
-    def _count_readers(self) -> None:
-        self.unread.look(len(self._readers), self.fold.characters)
-        if self._absence is not None:
-            self._absence.cancel()
-            self._absence = None
-        grace = self._life.readers(len(self._readers))
-        if grace is None:
-            return
-        tokens = self.policy.budget.tokens
-        if self._life.audience == "draining" and tokens is not None:
-            self._enough = self.fold.characters + tokens * CHARACTERS_PER_TOKEN
-        self._absence = self._loop.call_later(grace, self._abandon)
-
-    def _abandon(self) -> None:
-        if self._elsewhere is None:
-            self._end("abandon", DESERTED)
-        else:
-            self._asking = self._loop.create_task(self._ask_elsewhere(self._elsewhere), name="tailrace readers")
-
-    async def _ask_elsewhere(self, elsewhere: Callable[[], Awaitable[bool]]) -> None:
-        """End it unless another node has readers; then look again when they, too, may have left."""
-        found = await elsewhere()
-        self._asking = None
-        if found:
-            self._count_readers()
-        elif not self._readers:
-            self._end("abandon", DESERTED)
 
     def _check_deadlines(self) -> None:
         if self.flow.paused:

@@ -12,26 +12,27 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 import structlog
 
-from tailrace.dialects import DIALECTS, Dialect, Reply, Translation
-from tailrace.engine.attempts import Answering, Attempts, Plan
+from tailrace.dialects import DIALECTS, Reply
+from tailrace.engine.asking import Ask, Opened, info_of, plans_of, policy_of
+from tailrace.engine.attempts import Answering, Attempts
 from tailrace.engine.breaker import Breaker
 from tailrace.engine.failures import CANCELLED, ORPHANED
 from tailrace.engine.generation import Generation
 from tailrace.engine.http import HttpUpstream
 from tailrace.engine.observer import Observers, Readers, ended_of
 from tailrace.engine.retold import Retold
-from tailrace.engine.routing import Resolved, Router
-from tailrace.engine.spec import Budget, Limits, OnDisconnect, Policy, ProviderSpec, RouteSpec, Target
-from tailrace.engine.upstream import Call, Upstream
-from tailrace.errors import BadRequest, NotFound, Overloaded
-from tailrace.events import Ending, Request, Turn
+from tailrace.engine.routing import Router
+from tailrace.engine.spec import Limits, ProviderSpec, RouteSpec
+from tailrace.engine.upstream import Upstream
+from tailrace.errors import NotFound, Overloaded
+from tailrace.events import Ending
 from tailrace.ledger import Ledger, NoLedger
-from tailrace.log import Claim, LogStore, MemoryStore, StreamInfo, StreamLog
+from tailrace.log import Claim, LogStore, MemoryStore, StreamLog
 from tailrace.structured import ToolGate
 
 SWEEP = 5.0
@@ -44,47 +45,6 @@ OWN_WORDS = frozenset({"unreachable", "internal"})
 """Kinds of error whose message is ours. Any other may be the provider's, which likes to repeat what it was asked."""
 
 _log = structlog.get_logger("tailrace.relay")
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A client's request as a door hands it in.
-
-    ``dialect`` is the door's; ``headers`` are the client's own, lower case, without credentials; ``owner`` is the
-    identity that the stream will belong to. ``whole_tools`` holds each tool call back until its arguments are complete
-    and valid for the tool's schema. ``more`` are turns to add to the conversation: an answer is asked for again.
-    ``claim`` is the client's idempotency key. ``on_disconnect``, ``grace`` and ``budget`` stand in for the
-    route's. ``restart`` is whether the client can take back what it was given.
-    ``permit`` is called with the model's name, and raises `RequestError` if the caller may not ask it.
-    """
-
-    dialect: str
-    body: dict[str, Any]
-    owner: str
-    headers: Mapping[str, str] = {}
-    whole_tools: bool = False
-    more: tuple[Turn, ...] = ()
-    claim: Claim | None = None
-    on_disconnect: OnDisconnect | None = None
-    grace: float | None = None
-    budget: Budget | None = None
-    restart: bool = False
-    permit: Callable[[str], None] | None = None
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """A stream that answers a request, and what of that its provider was not told.
-
-    ``joined`` is whether the stream had been begun before, by a request with the same claim, perhaps on another node.
-    ``repair`` is whether the route allows asking again when the answer is not the document that was asked for,
-    ``open_early_after`` its own seconds before an early 200, where it has some.
-    """
-
-    log: StreamLog
-    request: Request
-    ignored: tuple[str, ...]
-    repair: bool = False
-    joined: bool = False
-    open_early_after: float | None = None
 
 
 class Relay:
@@ -164,23 +124,24 @@ class Relay:
         if ask.permit is not None:
             ask.permit(request.model)
         resolved = self.router.resolve(request.model, ask.dialect)
-        plans = self._plans(resolved, door, request, ask)
+        plans = plans_of(ask, door, request, resolved, self.router.providers)
         schemas = {tool.name: tool.schema for tool in request.tools}
         if ask.whole_tools:
             ToolGate(schemas)  # raises for a schema that is none, while that can be said
         if len(self._live) >= self.limits.logs or self.store.full:
             raise Overloaded("too many answers are being written")
-        info = self._info(ask, door, request)
+        info = info_of(ask, door, request, stream_id=self._new_id(), created=self._wall_clock())
         log = await self.store.create(info, ids=door.ids, claim=ask.claim)
         if log.info.id != info.id:
             return Opened(log, request, plans[0].ignored, joined=True)
-        policy = _policy(resolved.policy, ask, background=request.background)
+        claim = ask.claim  # not ``ask``: an ended generation is kept for a while, and should not keep the request
+        policy = policy_of(resolved.policy, ask, background=request.background)
         generation = Generation(
             log,
             door=door,
             reply=msgspec.convert(info.reply, Reply),
             policy=policy,
-            on_end=lambda ended: self._on_end(ended, ask),
+            on_end=lambda ended: self._on_end(ended, claim),
             elsewhere=(lambda: self.store.followed_elsewhere(info.id)) if self.shared else None,
         )
         self._live[info.id] = generation
@@ -296,58 +257,7 @@ class Relay:
 
     # ---- inside -----------------------------------------------------------------------------------------------
 
-    def _info(self, ask: Ask, door: Dialect, request: Request) -> StreamInfo:
-        stream_id, created = self._new_id(), self._wall_clock()
-        chat = request.echo.get("chat", "")
-        reply = Reply(
-            id=f"msg_{stream_id[:22]}",
-            model=request.model,
-            created=int(created),
-            include_usage=request.include_usage,
-            echo=request.echo,
-        )
-        return StreamInfo(
-            id=stream_id,
-            owner=ask.owner,
-            dialect=door.name,
-            model=request.model,
-            created=created,
-            chat=chat,
-            names=(f"chat:{chat}",) if chat else (),
-            reply=msgspec.to_builtins(reply),
-        )
-
-    def _plans(self, resolved: Resolved, door: Dialect, request: Request, ask: Ask) -> list[Plan]:
-        """Translate the request for each target; one that cannot take it is passed over, unless none can."""
-        plans: list[Plan] = []
-        refusal: BadRequest | None = None
-        connect = resolved.policy.deadlines.connect
-        for target in resolved.targets:
-            try:
-                plans.append(self._plan(target, door, request, ask, connect))
-            except BadRequest as error:
-                refusal = refusal or error
-        if not plans:
-            raise refusal or NotFound(f"route {request.model!r} has no targets", code="model_not_found")
-        return plans
-
-    def _plan(self, target: Target, door: Dialect, request: Request, ask: Ask, connect: float) -> Plan:
-        spec = self.router.providers[target.provider]
-        dialect = DIALECTS[spec.dialect]
-        if dialect is door and not ask.more:
-            body, ignored = Translation(dialect.forward(ask.body, target.model))
-        else:
-            turns = request.turns + ask.more
-            asked = msgspec.structs.replace(request, model=target.model, turns=turns, stream=True)
-            body, ignored = dialect.build(asked)
-        body = dialect.adapt(body, spec.quirks)
-        # A header of one dialect means nothing to another: only same-dialect calls see the client's.
-        headers = ask.headers if dialect is door else {}
-        path = dialect.endpoint(target.model)
-        call = Call(model=target.model, path=path, body=body, client_headers=headers, connect=connect)
-        return Plan(target, spec, call, ignored)
-
-    def _on_end(self, generation: Generation, ask: Ask) -> None:
+    def _on_end(self, generation: Generation, claim: Claim | None) -> None:
         info = generation.log.info
         self._live.pop(info.id, None)
         self._ended[info.id] = generation
@@ -356,9 +266,9 @@ class Relay:
         if generation.ending == "cancelled" and generation.task is not None:
             stopped = time.monotonic()
             generation.task.add_done_callback(lambda _: self.observers.released(time.monotonic() - stopped))
-        if ask.claim is not None and generation.nothing_said and generation.ending not in {"completed", "cancelled"}:
+        if claim is not None and generation.nothing_said and generation.ending not in {"completed", "cancelled"}:
             # Nobody was given anything: the SDKs' own retry, which has the same key, must be able to do better.
-            self.store.release(info.owner, ask.claim)
+            self.store.release(info.owner, claim)
         _log.info(
             "generation_ended",
             stream=info.id[:8],
@@ -380,19 +290,6 @@ class Relay:
                 await asyncio.sleep(SWEEP)
                 for stream_id in self.store.sweep():
                     self._ended.pop(stream_id, None)
-
-
-def _policy(policy: Policy, ask: Ask, *, background: bool) -> Policy:
-    """Return the route's policy with what the request says of its own."""
-    on_disconnect = "detach" if background else ask.on_disconnect or policy.on_disconnect
-    grace = policy.grace if ask.grace is None else ask.grace
-    return msgspec.structs.replace(
-        policy,
-        on_disconnect=on_disconnect,
-        grace=grace,
-        budget=ask.budget or policy.budget,
-        restart=policy.restart and ask.restart and DIALECTS[ask.dialect].content_type.startswith("text/event-stream"),
-    )
 
 
 def _since(start: float, moment: float | None) -> float | None:
