@@ -127,6 +127,9 @@ async def test_after_a_refused_start_the_same_ledger_can_start_again(tmp_path: P
     ledger = SqliteLedger(path)
     with pytest.raises(ConfigError):
         await ledger.start()
+    async with asyncio.timeout(5):
+        while [lock.name for lock in path.with_name(f"{path.name}.writers").iterdir()] != ["starting.lock"]:
+            await asyncio.sleep(0.005)
     path.unlink()
     async with started(ledger):
         await ledger.open(attempt())

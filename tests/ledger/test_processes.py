@@ -38,6 +38,17 @@ def test_a_killed_writer_s_rows_are_closed_by_the_next_start(tmp_path: Path) -> 
     assert locks(path) == set()
 
 
+def test_what_a_killed_writer_leaves_behind_is_cleaned_up_even_where_no_row_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    for _ in range(2):
+        with Writer(path) as writer:
+            writer.started().kill()
+    assert len(locks(path)) == 1
+    with Writer(path) as after:
+        after.started().ask("leave")
+    assert locks(path) == set()
+
+
 def test_a_killed_sibling_is_noticed_by_those_that_live_on_and_they_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with Writer(path) as one, Writer(path) as two, Writer(path, sweep=1000) as dies:

@@ -71,7 +71,8 @@ class Ledger(Protocol):
 
     async def open(self, attempt: Attempt) -> None:
         """Store the row of an attempt that is about to begin. Raises `Overloaded` when it cannot (code
-        ``ledger_unavailable``), in a ledger that was told to be strict; otherwise the row is kept for later.
+        ``ledger_unavailable``), in a ledger that was told to be strict; otherwise the row is kept for later. Cancelled
+        while it waits, it leaves no row: nobody was asked.
         """
 
     def close(self, attempt_id: str, outcome: Outcome) -> None:

@@ -96,6 +96,7 @@ class SqliteLedger:
         except Unwritable as fault:
             self._broken(fault)
         except BaseException:
+            self._executor.submit(self._store.close)
             self._executor.shutdown(wait=False)
             self._executor = None
             raise

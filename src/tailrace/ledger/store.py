@@ -72,8 +72,9 @@ class Store:
     def recover(self) -> int:
         """Close the rows that dead writers left open; return how many. Raises `Unwritable`."""
         with self._usable() as connection:
-            found = [writer for (writer,) in connection.execute(schema.UNFINISHED, (self._writers.own,))]
-        return sum(self._recover(writer) for writer in found)
+            found = {writer for (writer,) in connection.execute(schema.UNFINISHED, (self._writers.own,))}
+            found |= self._writers.others()
+        return sum(self._recover(writer) for writer in sorted(found))
 
     def rows(self, stream: str | None, limit: int) -> list[Row]:
         """Return the newest rows, newest first. Raises `Unwritable`."""
@@ -84,6 +85,7 @@ class Store:
         """Close the file and give up our place among its writers."""
         with contextlib.suppress(Unwritable), mapped():
             self._disconnect()
+            self._entered = False
             self._writers.leave()
 
     def _recover(self, writer: str) -> int:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import filelock
 
+TAKING = 1.0
+"""Seconds for taking our own lock: one that cleans up may hold a file it found before we locked it, for a moment."""
+
 STARTING = "starting"
 """The lock that starts go through one after the other: turning a new file to WAL must not be raced."""
 
@@ -26,7 +29,7 @@ class Writers:
 
     def enter(self) -> None:
         """Take our own lock, before our first row."""
-        self._lock.acquire(timeout=0)
+        self._lock.acquire(timeout=TAKING)
 
     def leave(self) -> None:
         """Give it back: rows of ours that are still open belong to nobody from here on."""
@@ -38,6 +41,10 @@ class Writers:
         """Return the lock to hold while opening the file; taking it waits at most ``seconds``."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return filelock.FileLock(self._path(STARTING), timeout=seconds, thread_local=False)
+
+    def others(self) -> set[str]:
+        """Return all whose lock files are there: those that live, and those that died before they could clean up."""
+        return {path.stem for path in self._folder.glob("*.lock")} - {STARTING, self.own}
 
     def claim(self, writer: str) -> Claim | None:
         """Return the hold on a dead writer's rows, or None when ``writer`` lives or another process cleans up."""
