@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection
@@ -138,8 +138,22 @@ def _raise_first(replies: Sequence[Any]) -> None:
             raise reply
 
 
+def packed(commands: Iterable[Command]) -> bytes:
+    """Return ``commands`` as they go over the wire: arrays of bulk strings (RESP 2).
+
+    redis-py's own asyncio connection does this in Python, too, with three times the work for each argument.
+    """
+    parts: list[bytes] = []
+    for command in commands:
+        parts.append(b"*%d\r\n" % len(command))
+        for argument in command:
+            data = argument if isinstance(argument, bytes) else str(argument).encode()
+            parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(parts)
+
+
 async def _exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    await connection.send_packed_command(packed(commands), check_health=False)
     replies: list[Any] = []
     for _ in commands:
         try:

@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from tailrace.log.redis.connection import Server, backoff, connected
+from tailrace.log.redis.connection import Server, backoff, connected, packed
 from tailrace.log.redis.spec import RedisSpec
 
 _log = structlog.get_logger("tailrace.log.redis")
@@ -67,7 +67,7 @@ class Subscriber:
         if commands:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(self._spec.reply_wait):
-                    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+                    await connection.send_packed_command(packed(commands), check_health=False)
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -77,9 +77,7 @@ class Subscriber:
             try:
                 async with asyncio.timeout(self._spec.reply_wait):
                     await connected(connection)
-                    await connection.send_packed_command(
-                        connection.pack_commands([("SUBSCRIBE", self._stop)]), check_health=False
-                    )
+                    await connection.send_packed_command(packed([("SUBSCRIBE", self._stop)]), check_health=False)
                 self._followed, self._connection = set(), connection
                 self._on_gap()
                 while True:
