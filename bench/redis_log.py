@@ -1,6 +1,6 @@
 """What storing an event on Redis costs, and how long it takes until it can be read here and at another node.
 
-    PYTHONPATH=src python bench/redis_log.py [--url redis://…] [--streams 100] [--rate 30] [--seconds 5]
+    PYTHONPATH=src python -m bench.redis_log [--url redis://…] [--streams 100] [--rate 30] [--seconds 5]
 
 Starts a redis-server of its own (append-only file, synced each second) unless one is named. Each of the streams says
 one event of 250 bytes ``rate`` times a second, as a model does; ``--rate 0`` says one to each stream in every turn of
@@ -14,16 +14,14 @@ import argparse
 import asyncio
 import contextlib
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.redis_servers import redis_server
 
-from tailrace.log import RedisSpec, StreamLog, redis_store  # noqa: E402
-from tailrace.testing.log_parts import Listener, info  # noqa: E402
-from tests.redis_servers import redis_server  # noqa: E402
+from tailrace.log import Durability, LogStore, RedisSpec, StreamLog, redis_store
+from tailrace.testing.log_parts import Listener, info
 
 FRAME = b"event: content_block_delta\ndata: " + b"x" * 215 + b"\n\n"
 
@@ -49,13 +47,14 @@ class Clock:
         self.seen = self.log.tail
 
 
-async def run(url: str, streams: int, rate: float, seconds: float, level: str, *, follow: bool) -> dict[str, object]:
+async def run(
+    url: str, streams: int, rate: float, seconds: float, level: Durability, *, follow: bool
+) -> dict[str, object]:
     async with contextlib.AsyncExitStack() as stack:
-        stores = []
+        stores: list[LogStore] = []
+        prefix = f"bench{time.monotonic_ns()}:"
         for _ in range(2):
-            spec = RedisSpec(
-                url=url, durability=level, prefix=f"bench{time.monotonic_ns()}:" if not stores else spec.prefix
-            )  # type: ignore[arg-type] # noqa: F821, E501
+            spec = RedisSpec(url=url, durability=level, prefix=prefix)
             store = redis_store(spec, ttl=10, max_logs=10**4, max_total=2**30, max_bytes=2**26, max_frames=10**6)
             await store.start(Listener())
             stack.push_async_callback(store.aclose)
@@ -86,9 +85,9 @@ async def run(url: str, streams: int, rate: float, seconds: float, level: str, *
             else:
                 # Full load, held back as the engine holds its providers: by what is not stored yet.
                 await asyncio.sleep(0)
-                while sum(log.backlog for log in logs) > 64 * 1024 * streams:
+                while sum(log.backlog for log in logs) > 64 * 1024 * streams:  # noqa: ASYNC110 - as an engine would look
                     await asyncio.sleep(0.001)
-        while any(log.backlog for log in logs):
+        while any(log.backlog for log in logs):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         cpu, took = time.process_time() - cpu, loop.time() - began
         await asyncio.sleep(0.3)

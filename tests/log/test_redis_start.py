@@ -8,14 +8,18 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from tailrace.errors import ConfigError
 from tailrace.log import Durability, RedisSpec
+from tailrace.log.redis.connection import Away, Lane
+from tailrace.log.redis.durability import Barrier
+from tailrace.log.redis.scripts import Command
 from tailrace.testing.log_parts import Listener, frames, info, soon, until
 from tests.log.conftest import opened
 from tests.redis_servers import RedisServer, free_port, needs_redis, redis_server
@@ -192,3 +196,48 @@ async def test_a_replica_that_goes_away_holds_d3_up_and_no_lower_level(tmp_path:
             await until(lambda: other.ending is not None, "the end")
             assert (other.ending, other.tail, listener.cut) == ("interrupted", 0, [other.info.id])
             replica.go_on()
+
+
+class Told(Lane):
+    """A lane to a server that is not here: Debian 12 has no Redis 7.2."""
+
+    def __init__(self, version: str, settings: dict[str, str], confirmed: dict[str, object]) -> None:
+        self.version, self.settings, self.confirmed = version, settings, confirmed
+        self.sent: list[Command] = []
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        self.sent += commands
+        return [self._reply(command) for command in commands]
+
+    async def attempt(self, command: Command) -> Any:
+        value = self.settings.get(str(command[2]))
+        return value and [b"name", value.encode()]
+
+    def _reply(self, command: Command) -> Any:
+        return (
+            f"redis_version:{self.version}\r\n".encode()
+            if command[0] == "INFO"
+            else self.confirmed.get(str(command[0]))
+        )
+
+
+async def test_a_redis_that_can_be_asked_is_asked_whether_it_has_synced() -> None:
+    barrier = Barrier(RedisSpec(url="redis://x", durability="D3"))
+    lane = Told("7.2.4", {"appendonly": "yes", "appendfsync": "everysec"}, {"WAITAOF": [1, 0], "WAIT": 1})
+    await barrier.probe(lane)
+    assert [command[:-1] for command in barrier.commands] == [("WAITAOF", 1, 0), ("WAIT", 1)]
+    barrier.check([b"whatever", [1, 0], 1])
+    for replies, reason in (
+        ([b"whatever", [0, 1], 1], "the file was not synced in time"),
+        ([b"whatever", [1, 0], 0], "no replica has confirmed in time"),
+    ):
+        with pytest.raises(Away, match=reason):
+            barrier.check(replies)
+    lane.settings["appendonly"] = "no"
+    with pytest.raises(Away, match="needs `appendonly yes`"):
+        await barrier.recheck(lane)
+
+
+async def test_a_redis_cluster_is_said() -> None:
+    with pytest.raises(ConfigError, match="the Redis at x:6379 is a node of a Redis Cluster"):
+        await Barrier(RedisSpec(url="redis://x")).probe(Told("7.0.1\r\nredis_mode:cluster", {}, {}))
