@@ -1,4 +1,4 @@
-"""How long an attempt waits for its row, and what becomes of the row when it no longer does: the test holds the disk."""
+"""How long an attempt waits for its row, and what becomes of one that is not waited for: the test holds the disk."""
 
 from __future__ import annotations
 
