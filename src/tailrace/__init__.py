@@ -20,17 +20,22 @@ if TYPE_CHECKING:
     from tailrace.client import (
         AsyncClient,
         AsyncStream,
+        Cancel,
         Client,
+        Drain,
         Model,
+        Reset,
         Stream,
         Timeout,
         Timing,
+        ViewToken,
         ask,
         stream,
     )
     from tailrace.errors import (
         ConfigError,
         ConnectError,
+        CursorLost,
         InvalidOutput,
         ProviderError,
         ProviderTimeout,
@@ -39,7 +44,9 @@ if TYPE_CHECKING:
         StreamCancelled,
         StreamError,
         StreamFailed,
+        StreamGone,
         StreamInterrupted,
+        StreamRestarted,
         StreamTimedOut,
         StreamTruncated,
         TailraceError,
@@ -51,9 +58,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncClient",
     "AsyncStream",
+    "Cancel",
     "Client",
     "ConfigError",
     "ConnectError",
+    "CursorLost",
+    "Drain",
     "Event",
     "InvalidOutput",
     "Message",
@@ -61,18 +71,22 @@ __all__ = [
     "ProviderError",
     "ProviderTimeout",
     "RequestError",
+    "Reset",
     "StatusError",
     "Stream",
     "StreamCancelled",
     "StreamError",
     "StreamFailed",
+    "StreamGone",
     "StreamInterrupted",
+    "StreamRestarted",
     "StreamTimedOut",
     "StreamTruncated",
     "TailraceError",
     "Timeout",
     "Timing",
     "Usage",
+    "ViewToken",
     "__version__",
     "ask",
     "errors",
@@ -82,7 +96,10 @@ __all__ = [
 
 _SUBMODULES = frozenset({"errors", "events"})
 _EVENTS = frozenset({"Event", "Message", "Usage"})
-_CLIENT = frozenset({"AsyncClient", "AsyncStream", "Client", "Model", "Stream", "Timeout", "Timing", "ask", "stream"})
+_CLIENT = frozenset({
+    "AsyncClient", "AsyncStream", "Cancel", "Client", "Drain", "Model", "Reset", "Stream", "Timeout", "Timing",
+    "ViewToken", "ask", "stream",
+})  # fmt: skip
 
 
 if not TYPE_CHECKING:  # a checker sees the names above, and complains about others

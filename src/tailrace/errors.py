@@ -33,7 +33,10 @@
         ├── StreamFailed            the provider reported an error in the stream
         ├── StreamTimedOut          a deadline passed in the middle
         ├── StreamTruncated         the provider closed without saying that it was done
-        └── StreamInterrupted       the relay that carried it went away
+        ├── StreamInterrupted       the relay that carried it went away
+        │   ├── StreamGone          … or has forgotten the stream (404)
+        │   └── CursorLost          … or has lost the place that was read up to (410)
+        └── StreamRestarted         not its end: the relay began the answer anew, what came before is revoked
 
 Foreign exceptions (aiohttp, httpx2, ssl, OSError) are mapped to these where they are caught: no caller sees another
 library's type. Nothing in a message ever holds a key.
@@ -333,3 +336,31 @@ class StreamInterrupted(StreamError):
     """The relay that carried the stream went away before its end."""
 
     ending = "interrupted"
+
+
+class StreamGone(StreamInterrupted):
+    """The relay has no such stream any more: its time is over, or it lived on a node that is gone.
+
+    What another's key asks for looks the same.
+    """
+
+
+class CursorLost(StreamInterrupted):
+    """The relay has the stream, but not the place in it that was read up to.
+
+    Either its first events were trimmed, or the store lost the last ones that had been sent. Going on would leave a gap
+    or pass over it, so it is not done: ``partial`` is what came; reading the stream again from 0 gives what is left.
+    """
+
+
+class StreamRestarted(StreamError):
+    """The relay began the answer anew, and what the loop that raises this had given belongs to the one before.
+
+    Raised only where restarts were asked for, by loops that cannot say it themselves. ``partial`` is the revoked
+    message, ``reason`` how that attempt ended. The stream goes on: another loop over it gives the new answer whole.
+    """
+
+    def __init__(self, reason: str, *, partial: Any = None, stream_id: str | None = None) -> None:
+        message = f"the answer began anew ({reason or 'no reason'}): what came before is revoked"
+        super().__init__(message, partial=partial, stream_id=stream_id, retryable=True, kind="interrupted")
+        self.ending = self.reason = reason

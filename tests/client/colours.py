@@ -11,8 +11,8 @@ from tailrace.client import AsyncClient, Client, Stream
 
 COLOURS = ("sync", "async")
 AWAITED = (
-    "create", "models", "streams", "stop", "get_message", "close", "open", "get_final_message", "get_final_text",
-    "get_final_output",
+    "create", "models", "streams", "stop", "share", "get_message", "close", "open", "get_final_message",
+    "get_final_text", "get_final_output",
 )  # fmt: skip
 ITERATED = ("partial", "fields", "tool_calls")
 

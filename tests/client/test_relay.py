@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tailrace.client import retry
+from tailrace.client import Cancel, OnDisconnect, retry
 from tailrace.errors import StatusError, StreamError
 from tailrace.events import Event, TextDelta
 from tests.client.colours import connect
@@ -78,3 +78,35 @@ async def test_a_providers_failure_reaches_the_caller_by_name(colour: str, house
         with pytest.raises(StatusError) as refused:
             await client.create(model="nobody/knows", messages="Hi")
         assert refused.value.status == 404
+
+
+async def test_two_requests_with_one_key_are_one_answer_and_one_bill(colour: str, house: House) -> None:
+    before = len(house.simulator.requests)
+    key = f"one bill {colour}"
+    async with connect(colour, None, house.url) as client:
+        first = client.stream(**ASKED, idempotency_key=key)
+        events = await events_of(first)
+        second = client.stream(**ASKED, idempotency_key=key)
+        assert await events_of(second) == events
+        assert (first.joined, second.joined) == (False, True)
+        assert first.stream_id == second.stream_id
+        with pytest.raises(StatusError) as caught:
+            await client.create(model=ASKED["model"], messages="Something else", idempotency_key=key)
+        assert caught.value.status == 422
+    assert len(house.simulator.requests) == before + 1
+
+
+@pytest.mark.parametrize(("wish", "state"), [("detach", "completed"), (Cancel(seconds=0), "closed_by_client")])
+async def test_leaving_does_what_was_wished_for(colour: str, house: House, wish: OnDisconnect, state: str) -> None:
+    asked = ASKED | {"model": "ant/sim:tokens=60,rate=100"}
+    async with connect(colour, None, house.url) as client:
+        async with client.stream(**asked, on_disconnect=wish) as stream:
+            await anext(stream)
+        house.simulator.wait(lambda simulator: simulator.requests[-1].state == state)
+
+
+async def test_a_stream_that_the_relay_does_not_know_cannot_be_resumed(colour: str, house: House) -> None:
+    async with connect(colour, None, house.url) as client:
+        with pytest.raises(StatusError) as caught:
+            await client.resume("unknown").open()
+    assert caught.value.status == 404

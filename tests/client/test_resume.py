@@ -11,6 +11,7 @@ import pytest
 from tailrace.client.commands import Deliver, Head, Outcome, Read, Send, Signal
 from tailrace.client.endpoint import Endpoint
 from tailrace.client.opening import Opening
+from tailrace.client.reset import StreamEvent
 from tailrace.client.retry import Retry
 from tailrace.client.session import Session
 from tailrace.client.timeouts import Timeout
@@ -36,9 +37,9 @@ def _session() -> Session:
     )
 
 
-def _driven(session: Session, connections: list[bytes], piece: int = 1 << 20) -> list[Event]:
+def _driven(session: Session, connections: list[bytes], piece: int = 1 << 20) -> list[StreamEvent]:
     """Drive ``session`` with one body after another, each in such pieces and ended by the connection's end."""
-    events: list[Event] = []
+    events: list[StreamEvent] = []
     steps = session.run()
     sent: list[Send] = []
     rest: list[bytes] = []

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tailrace.client import AsyncClient, AsyncStream, Timeout
+from tailrace.client.reset import StreamEvent
 from tailrace.errors import ProviderTimeout, StreamCancelled, StreamTimedOut
-from tailrace.events import Error, Event
+from tailrace.events import Error
 from tests.client.test_threads import ASKED, PROVIDER, Stalled, StallingRelay
 from tests.client.wire import Connection, WireServer
 
@@ -22,7 +23,7 @@ async def while_reading(stream: AsyncStream) -> None:
         await asyncio.sleep(0.001)
 
 
-async def all_events(stream: AsyncStream) -> list[Event]:
+async def all_events(stream: AsyncStream) -> list[StreamEvent]:
     return [event async for event in stream]
 
 

@@ -67,6 +67,13 @@ export type LinkEvent =
   /** The connection was lost; the next try (1, 2, …) begins in `delayMs`. */
   | { readonly type: "reconnecting"; readonly attempt: number; readonly delayMs: number };
 
+/** The relay began the answer anew: every event before this one is revoked, and the answer comes again from its
+ * beginning. Only where `restarts` were asked for. `reason` is how the attempt ended that is given up. */
+export interface ResetEvent {
+  readonly type: "reset";
+  readonly reason: string;
+}
+
 /** The one end of a stream, always its last event. `error` is null exactly when the ending is `completed`. */
 export interface EndEvent {
   readonly type: "end";
@@ -74,4 +81,4 @@ export interface EndEvent {
   readonly error: StreamFailure | null;
 }
 
-export type StreamEvent = ContentEvent | LinkEvent | EndEvent;
+export type StreamEvent = ContentEvent | LinkEvent | ResetEvent | EndEvent;

@@ -2,7 +2,8 @@
 
 import { BadEvent, decodeAnthropic } from "./anthropic.ts";
 import type { StreamEvent } from "./events.ts";
-import { SseParser } from "./sse.ts";
+import { isRecord } from "./failure.ts";
+import { SseParser, type ServerSentEvent } from "./sse.ts";
 
 /** One wire event. `number` is null where the stream has no numbers; a ping has no `events`. */
 export interface Frame {
@@ -40,8 +41,22 @@ export async function* readFrames(
         if (number > cursor + 1) throw new BadEvent(`event ${cursor + 1} is missing`);
         cursor = number;
       }
-      yield { number, events: decodeAnthropic(wire) };
+      yield { number, events: wire.type === RESET ? [reset(wire)] : decodeAnthropic(wire) };
     }
     if (parser.retry !== null) options.retry(parser.retry);
   }
+}
+
+/** The relay's own event, in every dialect whose client asked for restarts. */
+const RESET = "tailrace.reset";
+
+function reset({ data }: ServerSentEvent): StreamEvent {
+  let said: unknown;
+  try {
+    said = JSON.parse(data);
+  } catch {
+    throw new BadEvent(`the data of ${RESET} is not JSON`);
+  }
+  const reason = isRecord(said) && typeof said["reason"] === "string" ? said["reason"] : "";
+  return { type: "reset", reason };
 }

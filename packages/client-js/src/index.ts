@@ -6,6 +6,7 @@ export type {
   EndEvent,
   Ending,
   LinkEvent,
+  ResetEvent,
   StreamEvent,
   StreamFailure,
   Usage,
@@ -14,7 +15,7 @@ export type {
 export { isEnding } from "./events.ts";
 export { TailraceError } from "./failure.ts";
 export { emptyMessage, fold, inputTokens, textOf, type Block, type Message } from "./message.ts";
-export type { StreamOptions } from "./options.ts";
+export { freshKey, type OnDisconnect, type StreamOptions } from "./options.ts";
 export {
   Relay,
   type MessagesRequest,
@@ -22,6 +23,7 @@ export {
   type RelayOptions,
   type StreamInfo,
   type StreamMessage,
+  type ViewToken,
 } from "./relay.ts";
 export { RECONNECT, type ReconnectPolicy } from "./retry.ts";
 export { SSE_LIMITS, SseLimitExceeded, SseParser, type ServerSentEvent, type SseLimits } from "./sse.ts";

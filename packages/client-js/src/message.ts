@@ -36,9 +36,12 @@ export function emptyMessage(): Message {
   };
 }
 
-/** Adds `event` to `message`, in place. Events about the connection and the end change nothing. */
+/** Adds `event` to `message`, in place; a reset empties it. Events about the connection and the end change nothing. */
 export function fold(message: Message, event: StreamEvent): void {
   switch (event.type) {
+    case "reset":
+      Object.assign(message, emptyMessage());
+      return;
     case "message_start":
       message.id = event.id;
       message.model = event.model;

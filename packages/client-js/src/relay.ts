@@ -11,6 +11,8 @@ export interface RelayOptions {
   baseUrl?: string | URL;
   /** Sent with every request: `authorization`, say. */
   headers?: Record<string, string>;
+  /** A view token (see `share`): reads one stream, or stops it as well, without the key. */
+  token?: string;
   fetch?: typeof globalThis.fetch;
 }
 
@@ -32,9 +34,18 @@ export interface StreamInfo {
   readonly id: string;
   readonly model: string;
   readonly dialect: string;
-  readonly state: "live" | "ended";
+  /** `stopping`: another node writes it, which was told to stop and has not yet said that it did. */
+  readonly state: "live" | "stopping" | "ended";
   readonly ending: Ending | null;
   readonly created: number;
+}
+
+/** Opens one stream for a while. `expires` in Unix seconds. */
+export interface ViewToken {
+  readonly token: string;
+  readonly stream: string;
+  readonly scope: "read" | "stop";
+  readonly expires: number;
 }
 
 /** A stream's state and the message so far, as the relay folds it. */
@@ -54,7 +65,10 @@ export class Relay {
     this.#base.search = this.#base.hash = "";
     // A mount point written without its slash would lose its last part when paths are resolved against it.
     if (options.baseUrl !== undefined && !this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
-    this.#headers = options.headers ?? {};
+    this.#headers = {
+      ...options.headers,
+      ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
+    };
     this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   }
 
@@ -82,9 +96,22 @@ export class Relay {
   }
 
   /** Stops a generation; again is harmless. */
-  async stop(id: string): Promise<{ readonly id: string; readonly ending: Ending | null }> {
+  async stop(id: string): Promise<Pick<StreamInfo, "id" | "state" | "ending">> {
     const answer = await this.#json(`streams/${encodeURIComponent(id)}/stop`, { method: "POST" });
-    return answer as unknown as { id: string; ending: Ending | null };
+    return answer as unknown as StreamInfo;
+  }
+
+  /** Returns a token with which a page without the key may read the stream, or stop it as well, for so long. */
+  async share(
+    id: string,
+    { seconds = 300, scope = "read" }: { seconds?: number; scope?: "read" | "stop" } = {},
+  ): Promise<ViewToken> {
+    const answer = await this.#json(`streams/${encodeURIComponent(id)}/tokens`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ seconds, scope }),
+    });
+    return answer as unknown as ViewToken;
   }
 
   /** `fetch` of a path below the base, with the relay's headers. */

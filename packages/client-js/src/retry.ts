@@ -11,6 +11,8 @@ export interface ReconnectPolicy {
   readonly giveUpAfterMs: number;
   /** Most tries in one outage, should the clock stand still. */
   readonly maxTries: number;
+  /** How often a request is sent again of whose answer nothing has come. */
+  readonly resends: number;
   /** A connection that lived this long was no failure, even when it brought nothing new: a proxy cut it while the
    * model was thinking. */
   readonly aliveMs: number;
@@ -21,6 +23,7 @@ export const RECONNECT: ReconnectPolicy = {
   capMs: 4_000,
   giveUpAfterMs: 90_000,
   maxTries: 60,
+  resends: 2,
   aliveMs: 5_000,
 };
 
@@ -52,13 +55,15 @@ export type ResumeVerdict =
   | "stream" // the rest follows
   | "drained" // there is nothing after the cursor, and there will not be
   | "gone" // unknown, forgotten, or somebody else's: the answer is the same
+  | "misplaced" // the stream is there, the place in it is not: its events were trimmed, or lost
   | "later" // a passing trouble
   | "refused"; // asking again will not help
 
 export function resumeVerdict(status: number): ResumeVerdict {
   if (status === 200) return "stream";
   if (status === 204) return "drained";
-  if (status === 404 || status === 410) return "gone";
+  if (status === 404) return "gone";
+  if (status === 410) return "misplaced";
   if (status === 408 || status === 425 || status === 429 || status >= 500) return "later";
   return "refused";
 }

@@ -6,7 +6,9 @@ import type { ResolvedOptions } from "./options.ts";
 import type { Relay } from "./relay.ts";
 import { nextDelay } from "./retry.ts";
 
-/** Returns how the generation ended; null when the relay refused, could not be reached, or `over` became true. */
+/** Returns how the generation ended; null when the relay refused, could not be reached, or `over` became true.
+ *
+ * A node that does not write the stream itself may answer `stopping`. That is no ending: it is asked again. */
 export async function sendStop(
   relay: Relay,
   id: string,
@@ -15,16 +17,19 @@ export async function sendStop(
 ): Promise<Ending | null> {
   const began = now();
   for (let attempt = 1; !over(); attempt += 1) {
+    let retryAfterMs: number | null = null;
     try {
-      return (await relay.stop(id)).ending ?? "cancelled";
+      const { state, ending } = await relay.stop(id);
+      if (state !== "stopping") return ending ?? "cancelled";
     } catch (error) {
       if (!(error instanceof TailraceError)) throw error;
-      const { retryable, retryAfterMs } = error.failure;
-      const loss = { attempt, outageMs: now() - began, retryAfterMs, streamRetryMs: null };
-      const delay = retryable ? nextDelay(policy, loss, random()) : null;
-      if (delay === null) return null;
-      await new Promise((resolve) => setTimeout(resolve, delay));
+      if (!error.failure.retryable) return null;
+      ({ retryAfterMs } = error.failure);
     }
+    const loss = { attempt, outageMs: now() - began, retryAfterMs, streamRetryMs: null };
+    const delay = nextDelay(policy, loss, random());
+    if (delay === null) return null;
+    await new Promise((resolve) => setTimeout(resolve, delay));
   }
   return null;
 }

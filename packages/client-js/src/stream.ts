@@ -7,7 +7,10 @@
  *    connection is taken up after the last number seen, a repeated number is skipped, a missing one is an error.
  * 2. A connection that closes without the dialect's closing event is lost, never a success.
  * 3. The last event is `end`, exactly once. Only an abort by the caller's own signal throws, as `fetch` does.
- * 4. Leaving the loop or aborting is a disconnect, not a stop: what it does is the relay's policy. `stop()` stops.
+ * 4. What a relay no longer has is not passed over: a stream that is gone (404) and a place in it that is lost (410)
+ *    are `interrupted`. Where the relay begins the answer anew, one `reset` revokes what came before.
+ * 5. A request is sent again only while nothing of its answer has come, under the same idempotency key: it joins.
+ * 6. Leaving the loop or aborting is a disconnect, not a stop: what it does is the relay's policy. `stop()` stops.
  */
 
 import { BadEvent } from "./anthropic.ts";
@@ -21,9 +24,17 @@ import { nextDelay, parseRetryAfter, resumeVerdict } from "./retry.ts";
 import { SseLimitExceeded } from "./sse.ts";
 import { sendStop } from "./stop.ts";
 
-type Outcome = { readonly ended: EndEvent } | { readonly lost: { readonly retryAfterMs: number | null } };
+/** `unanswered` is the end of a request that is not sent again, of whose answer nothing has come. */
+type Outcome =
+  | { readonly ended: EndEvent }
+  | { readonly lost: { readonly retryAfterMs: number | null }; readonly unanswered?: EndEvent };
 
 const LOST: Outcome = { lost: { retryAfterMs: null } };
+const UNREACHABLE = end("failed", failure("unreachable", "the server could not be reached"));
+const BROKEN_OFF = end(
+  "truncated",
+  failure("truncated", "the connection closed before the answer was complete"),
+);
 
 /** Iterate it once. Made by `Relay.stream` and `Relay.resume`. */
 export class TailraceStream implements AsyncIterable<StreamEvent> {
@@ -32,6 +43,9 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
 
   /** Number of the last event that was handed out: with `id`, what it takes to go on from here after a restart. */
   cursor: number;
+
+  /** Whether an earlier request with the same idempotency key had begun the answer. */
+  joined = false;
 
   /** How it ended; null while it goes on. */
   ending: Ending | null = null;
@@ -51,9 +65,6 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
 
   /** When bytes last came, or were first waited for. */
   #heardAt = 0;
-
-  /** Whether the server has answered the request at all. */
-  #answered = false;
 
   /** Ends the wait between two tries; null while there is none. */
   #endWait: (() => void) | null = null;
@@ -139,15 +150,17 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
       this.#signal?.throwIfAborted();
       if ("ended" in outcome) return outcome.ended;
       if (this.#assumed !== null) return this.#assumed;
-      if (this.id === null) return this.#lostForGood();
-
       if (this.cursor > seen || now() - began >= policy.aliveMs) attempt = 0;
       attempt += 1;
+      if (this.id === null && (outcome.unanswered === undefined || attempt > policy.resends)) {
+        return outcome.unanswered ?? BROKEN_OFF;
+      }
       if (attempt === 1) outageBegan = now();
       const outageMs = now() - outageBegan;
       const loss = { attempt, outageMs, streamRetryMs: this.#streamRetryMs, ...outcome.lost };
       const delayMs = nextDelay(policy, loss, random());
       if (delayMs === null) {
+        if (outcome.unanswered !== undefined) return outcome.unanswered;
         const message = "the connection was lost and could not be taken up again";
         return end("interrupted", failure("unreachable", message, { resumable: true }));
       }
@@ -155,13 +168,6 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
       await this.#wait(delayMs);
       this.#signal?.throwIfAborted();
     }
-  }
-
-  /** What a lost connection means when there is no stream id: nothing can be taken up. */
-  #lostForGood(): EndEvent {
-    return this.#answered
-      ? end("truncated", failure("truncated", "the connection closed before the answer was complete"))
-      : end("failed", failure("unreachable", "the server could not be reached"));
   }
 
   /** One connection, from the request to its loss or to the end of the stream. */
@@ -174,7 +180,7 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
     this.#heardAt = this.#options.now();
     try {
       const response = await this.#request(connection.signal).catch(() => null);
-      if (response === null) return LOST;
+      if (response === null) return { ...LOST, unanswered: UNREACHABLE };
       const outcome = await this.#refusal(response);
       if (outcome !== null) return outcome;
       yield { type: "open", streamId: this.id, resumed: this.#body === null || this.cursor > 0 };
@@ -189,7 +195,11 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
     if (this.id === null) {
       return this.#relay.fetch("v1/messages", {
         method: "POST",
-        headers: { "content-type": "application/json", accept: "text/event-stream" },
+        headers: {
+          "content-type": "application/json",
+          accept: "text/event-stream",
+          ...this.#options.wishes,
+        },
         body: JSON.stringify({ ...this.#body, stream: true }),
         signal,
       });
@@ -205,11 +215,18 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
 
   /** Returns what an answer means that is no stream; null for one that is. */
   async #refusal(response: Response): Promise<Outcome | null> {
-    this.#answered = true;
     const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"), Date.now());
     if (this.id === null) {
+      if (!response.ok) {
+        const ended = await this.#relay.readFailure(response);
+        // A relay that is full, or going away, says when to come again, before any work has begun.
+        const soon = response.status === 503 && retryAfterMs !== null && retryAfterMs <= this.#options.policy.capMs;
+        if (soon) return { lost: { retryAfterMs }, unanswered: ended };
+        this.id = response.headers.get("tailrace-stream-id") || null;
+        return { ended };
+      }
       this.id = response.headers.get("tailrace-stream-id") || null;
-      if (!response.ok) return { ended: await this.#relay.readFailure(response) };
+      this.joined = response.headers.get("idempotent-replayed") === "true";
       this.#identify();
     } else {
       switch (resumeVerdict(response.status)) {
@@ -221,6 +238,8 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
           return { lost: { retryAfterMs } };
         case "gone":
           return { ended: end("interrupted", failure("not_found", "the relay no longer has this stream")) };
+        case "misplaced":
+          return { ended: await this.#misplaced(response) };
         case "refused":
           return { ended: await this.#relay.readFailure(response) };
       }
@@ -230,6 +249,12 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
     return {
       ended: end("failed", failure("protocol", `an answer of type "${type}" is not an event stream`)),
     };
+  }
+
+  async #misplaced(response: Response): Promise<EndEvent> {
+    const { error } = await this.#relay.readFailure(response);
+    const message = "the relay no longer has the place in this stream that was read up to";
+    return end("interrupted", failure("conflict", message, { code: error?.code ?? null, status: 410 }));
   }
 
   /** Everything was read but no closing event was among it: the message knows how it ended. */

@@ -12,7 +12,7 @@ from tailrace.cli.exits import Exit, code_of
 from tailrace.cli.interrupts import Interrupts
 from tailrace.cli.reconnects import Reconnects
 from tailrace.cli.terminal import aside, line, put, say
-from tailrace.client import Stream
+from tailrace.client import Reset, Stream
 from tailrace.errors import StreamError, TailraceError
 from tailrace.events import Event, TextDelta, Usage, UsageLabel, wire
 
@@ -94,9 +94,13 @@ class _Text:
     def begin(self) -> None:
         """Nothing stands before the words."""
 
-    def event(self, event: Event) -> None:
-        """Write the words of ``event``; a refusal's are words too."""
-        if isinstance(event, TextDelta) and event.text:
+    def event(self, event: Event | Reset) -> None:
+        """Write the words of ``event``; a refusal's are words too. What is revoked is on the screen already."""
+        if isinstance(event, Reset):
+            self.end()
+            self._last = ""
+            say(f"the answer begins anew ({event.reason}): what stands above does not count")
+        elif isinstance(event, TextDelta) and event.text:
             put(event.text)
             self._last = event.text[-1]
 
@@ -116,9 +120,12 @@ class _JsonLines:
         """Say the version of what follows, and whose events they are."""
         self._line(type="stream", version=wire.VERSION, stream=self._stream.stream_id)
 
-    def event(self, event: Event) -> None:
+    def event(self, event: Event | Reset) -> None:
         """Write ``event``."""
-        line(wire.encode(event).decode())
+        if isinstance(event, Reset):
+            self._line(type="reset", reason=event.reason)
+        else:
+            line(wire.encode(event).decode())
 
     def end(self) -> None:
         """Write how it ended, with the figures."""

@@ -25,15 +25,18 @@ _EXCEPTIONS: dict[Ending, type[StreamError]] = {
 class Answer:
     """The events that were handed out, added up.
 
-    ``ending`` is None until the last event; ``cause`` is the exception behind an error that was found on this side.
+    ``ending`` is None until the last event; ``cause`` is the exception behind an error that was found on this side,
+    ``lost`` the exact kind of `StreamInterrupted` where it is known, ``error`` the last event where it is an error.
     """
 
-    __slots__ = ("_text_blocks", "cause", "ending", "fold")
+    __slots__ = ("_text_blocks", "cause", "ending", "error", "fold", "lost")
 
     def __init__(self) -> None:
         self.fold = Fold()
         self.ending: Ending | None = None
         self.cause: Exception | None = None
+        self.lost: type[StreamError] | None = None
+        self.error: Error | None = None
         self._text_blocks: set[int] = set()
 
     def add(self, event: Event) -> None:
@@ -46,7 +49,12 @@ class Answer:
             self.ending = "completed"
         elif isinstance(event, Error):
             # An error never ends well, whatever it says of itself.
-            self.ending = event.ending if event.ending in _EXCEPTIONS else "failed"
+            self.end(event)
+
+    def end(self, error: Error) -> None:
+        """Take an error as the last event, whatever came before it."""
+        self.error = error
+        self.ending = error.ending if error.ending in _EXCEPTIONS else "failed"
 
     def text_of(self, event: Event) -> str | None:
         """Return the words that ``event`` adds to `Message.text`, None when it adds none."""
@@ -57,10 +65,10 @@ class Answer:
         if self.ending == "completed":
             return None
         ending = self.ending or "interrupted"
-        said = self.fold.error or Error(
+        said = self.error or Error(
             "cancelled" if ending == "cancelled" else "interrupted", "the stream was left before its end"
         )
-        error = _EXCEPTIONS[ending](
+        error = (self.lost or _EXCEPTIONS[ending])(
             said.message,
             partial=self.fold.message(),
             stream_id=stream_id,

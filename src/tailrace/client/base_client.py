@@ -20,6 +20,7 @@ from tailrace.client.request import opening
 from tailrace.client.retry import Retry
 from tailrace.client.session import Session
 from tailrace.client.timeouts import Timeout
+from tailrace.client.tokens import ViewToken
 from tailrace.errors import ConfigError, LocalProtocolError, NotFound, RemoteProtocolError
 from tailrace.events import Message
 
@@ -116,9 +117,9 @@ class BaseClient(ABC, Generic[Http]):
     def _asking(self, timeout: Timeout | None, **asked: Any) -> Session:
         return self._session(opening(self._endpoint, **asked), timeout)
 
-    def _resuming(self, stream_id: str, after: int, timeout: Timeout | None) -> Session:
+    def _resuming(self, stream_id: str, after: int, token: str | None, timeout: Timeout | None) -> Session:
         self._need_relay()
-        return self._session(Opening(stream_id=_safe(stream_id), after=after), timeout)
+        return self._session(Opening(stream_id=_safe(stream_id), after=after, token=token), timeout)
 
     def _need_relay(self) -> None:
         if not self._endpoint.relay:
@@ -134,10 +135,21 @@ class BaseClient(ABC, Generic[Http]):
         self._need_relay()
         return _entries((yield from call(self._endpoint, self._retry, "GET", "/streams")))
 
-    def _stop_steps(self, stream_id: str) -> Steps[dict[str, Any]]:
+    def _stop_steps(self, stream_id: str, token: str | None) -> Steps[dict[str, Any]]:
         self._need_relay()
-        said = yield from call(self._endpoint, self._retry, "POST", f"/streams/{_safe(stream_id)}/stop")
+        path = f"/streams/{_safe(stream_id)}/stop"
+        said = yield from call(self._endpoint, self._retry, "POST", path, token=token)
         return said if isinstance(said, dict) else {}
+
+    def _share_steps(self, stream_id: str, seconds: int, scope: str) -> Steps[ViewToken]:
+        self._need_relay()
+        path = f"/streams/{_safe(stream_id)}/tokens"
+        asked = {"seconds": seconds, "scope": scope}
+        said = yield from call(self._endpoint, self._retry, "POST", path, body=asked)
+        try:
+            return msgspec.convert(said, ViewToken)
+        except msgspec.ValidationError as error:
+            raise RemoteProtocolError(f"{self._endpoint.name}: not a view token: {error}") from error
 
     def _message_steps(self, stream_id: str) -> Steps[Message]:
         self._need_relay()

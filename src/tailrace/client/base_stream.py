@@ -6,9 +6,10 @@ from typing import Any
 
 from tailrace.client.commands import Command, Head, Opened, Outcome
 from tailrace.client.documents import Calls, Document, output_of
+from tailrace.client.reset import Reset
 from tailrace.client.session import Session
 from tailrace.client.timeouts import Timing
-from tailrace.errors import LocalProtocolError
+from tailrace.errors import LocalProtocolError, StreamRestarted
 from tailrace.events import Ending, Message, Usage
 
 
@@ -65,6 +66,16 @@ class BaseStream:
         return self._session.reconnects
 
     @property
+    def joined(self) -> bool:
+        """Whether an earlier request with the same idempotency key had begun the answer."""
+        return self._session.joined
+
+    @property
+    def revoked(self) -> Message | None:
+        """What had come before the newest `tailrace.Reset`; None where the answer never began anew."""
+        return self._session.revoked
+
+    @property
     def ignored(self) -> tuple[str, ...]:
         """Fields of the request that the provider's dialect has no word for."""
         return self._session.opening.ignored
@@ -97,6 +108,11 @@ class BaseStream:
             self._begun = True
             self._advance(None)
         return None if self._open else self._command
+
+    def _revoke(self, reset: Reset, given: bool) -> None:
+        """Raise for a loop that has ``given`` something of what ``reset`` takes back."""
+        if given:
+            raise StreamRestarted(reset.reason, partial=self._session.revoked, stream_id=self.stream_id)
 
     def _document(self, of: Any, tool: str | None) -> Document:
         asked = self._session.opening

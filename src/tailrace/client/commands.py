@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from tailrace.client.reset import StreamEvent
 from tailrace.errors import LocalProtocolError, TailraceError
-from tailrace.events import Event
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Opened(NamedTuple):
 class Deliver(NamedTuple):
     """An event for the caller."""
 
-    event: Event
+    event: StreamEvent
 
 
 Command: TypeAlias = Send | Read | Close | Wait | StopRemote | Opened | Deliver

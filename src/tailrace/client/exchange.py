@@ -9,6 +9,7 @@ import msgspec
 
 from tailrace.client.commands import Close, Failure, Head, Send, Signal, Steps, Wait, read, send
 from tailrace.client.endpoint import Endpoint
+from tailrace.client.opening import shown
 from tailrace.client.retry import Retry
 from tailrace.errors import LimitExceeded, ProviderTimeout, RemoteProtocolError, StatusError, TailraceError
 
@@ -70,17 +71,27 @@ def refusal(head: Head, endpoint: Endpoint) -> Steps[StatusError]:
     return endpoint.refusal(head.status, head.headers, body[:MAX_ERROR_BODY])
 
 
-def call(endpoint: Endpoint, retry: Retry, method: str, path: str) -> Steps[Any]:
-    """Return the JSON that ``path`` answers with, None for an empty answer."""
+def call(
+    endpoint: Endpoint, retry: Retry, method: str, path: str, *, token: str | None = None, body: Any = None
+) -> Steps[Any]:
+    """Return the JSON that ``path`` answers with, None for an empty answer.
+
+    ``token`` is shown in place of the key; ``body`` is sent as JSON.
+    """
+    more = {"accept": "application/json", **shown(token)}
+    content = b"" if method == "POST" else None
+    if body is not None:
+        more["content_type"] = "application/json"
+        content = msgspec.json.encode(body)
 
     def make() -> Send:
         return Send(
             method=method,
             url=endpoint.url(path),
-            headers=endpoint.headers(accept="application/json"),
+            headers=endpoint.headers(**more),
             connect=CALL_SECONDS,
             read=CALL_SECONDS,
-            content=b"" if method == "POST" else None,
+            content=content,
         )
 
     yield from open_answer(make, endpoint, retry)

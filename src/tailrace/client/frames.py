@@ -7,12 +7,12 @@ that what came before a fault is out before the fault is raised.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from tailrace.client.reset import RESET, StreamEvent, read_reset
 from tailrace.dialects import Decoder
 from tailrace.errors import RemoteProtocolError
-from tailrace.events import Event
 from tailrace.sse import DEFAULT_TYPE, encode
 from tailrace.sse import Decoder as FrameDecoder
 
@@ -30,10 +30,10 @@ class Feed(Protocol):
     def ended(self) -> bool:
         """Whether the dialect's terminal marker has come."""
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, tuple[Event, ...]]]:
+    def feed(self, data: bytes) -> Iterator[tuple[int, tuple[StreamEvent, ...]]]:
         """Take the next bytes; raise `RemoteProtocolError` for what no rule allows."""
 
-    def disconnected(self) -> Iterator[tuple[int, tuple[Event, ...]]]:
+    def disconnected(self) -> Iterator[tuple[int, tuple[StreamEvent, ...]]]:
         """Say that the connection is gone; yield what that completes."""
 
 
@@ -49,12 +49,12 @@ class ProviderFeed:
         """Whether the dialect's terminal marker has come."""
         return self._decoder.ended
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, tuple[Event, ...]]]:
+    def feed(self, data: bytes) -> Iterator[tuple[int, tuple[StreamEvent, ...]]]:
         """Take the next bytes."""
         for received in self._decoder.feed(data):
             yield 0, received.events
 
-    def disconnected(self) -> Iterator[tuple[int, tuple[Event, ...]]]:
+    def disconnected(self) -> Iterator[tuple[int, tuple[StreamEvent, ...]]]:
         """Say that the connection is gone: some dialects end by that."""
         for received in self._decoder.close():
             yield 0, received.events
@@ -65,13 +65,15 @@ class RelayFeed:
 
     The event-stream layer begins anew with each connection, since an event that was cut is sent again whole; the
     dialect's decoder goes on, since to it there is only one answer. That is why frames are decoded here and handed
-    to it one by one.
+    to it one by one. Only where the relay says that the answer begins anew does a new decoder begin: ``make`` makes
+    them.
     """
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, make: Callable[[], Decoder]) -> None:
         self.position = 0
         self.retry: float | None = None
-        self._decoder = decoder
+        self._make = make
+        self._decoder = make()
         self._frames = FrameDecoder()
 
     @property
@@ -79,7 +81,7 @@ class RelayFeed:
         """Whether the dialect's terminal marker has come."""
         return self._decoder.ended
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, tuple[Event, ...]]]:
+    def feed(self, data: bytes) -> Iterator[tuple[int, tuple[StreamEvent, ...]]]:
         """Take the next bytes; a frame that was seen before, and a heartbeat, says nothing."""
         for frame in self._frames.feed(data):
             number = self._number(frame.id)
@@ -88,11 +90,15 @@ class RelayFeed:
             if number != self.position + 1:
                 raise RemoteProtocolError(f"the relay sent event {number} after event {self.position}")
             self.position = number
+            if frame.type == RESET:
+                self._decoder = self._make()
+                yield number, (read_reset(frame.data),)
+                continue
             name = None if frame.type == DEFAULT_TYPE else frame.type
             decoded = self._decoder.feed(encode(frame.data, event=name))
             yield number, tuple(event for received in decoded for event in received.events)
 
-    def disconnected(self) -> Iterator[tuple[int, tuple[Event, ...]]]:
+    def disconnected(self) -> Iterator[tuple[int, tuple[StreamEvent, ...]]]:
         """Say that the connection is gone; the decoder is not told, because the answer may go on."""
         if self._frames.retry is not None:
             self.retry = self._frames.retry / 1000

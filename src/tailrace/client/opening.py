@@ -17,7 +17,8 @@ class Opening:
     With ``path`` and ``content``: a request to be answered. With ``stream_id``: a relay's stream to be read; events
     up to number ``after`` are taken into the message but not handed out again. ``ignored`` are the fields that the
     provider was not told, because its dialect has no word for them. ``output`` and ``schemas`` (of tools, by name) are
-    what the answer is held to on this side.
+    what the answer is held to on this side. ``wishes`` are headers of a request to a relay; ``token`` is shown to it
+    in place of the key.
     """
 
     path: str = ""
@@ -26,6 +27,8 @@ class Opening:
     after: int = 0
     ignored: tuple[str, ...] = ()
     request_id: str = ""
+    wishes: Mapping[str, str] = field(default_factory=dict)
+    token: str | None = field(default=None, repr=False)
     output: Any = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
 
@@ -36,6 +39,7 @@ def ask(opening: Opening, endpoint: Endpoint, *, connect: float | None, read: fl
     if endpoint.relay:
         # A repeated request joins the first one's stream: one answer, one bill.
         more["idempotency_key"] = opening.request_id
+        more |= opening.wishes
     return Send(
         method="POST",
         url=endpoint.url(opening.path),
@@ -46,9 +50,17 @@ def ask(opening: Opening, endpoint: Endpoint, *, connect: float | None, read: fl
     )
 
 
-def attach(stream_id: str, endpoint: Endpoint, *, position: int, connect: float | None, read: float | None) -> Send:
+def attach(
+    stream_id: str,
+    endpoint: Endpoint,
+    *,
+    position: int,
+    connect: float | None,
+    read: float | None,
+    token: str | None = None,
+) -> Send:
     """Return the request for what a relay's stream has after frame ``position``."""
-    more = {"accept": "text/event-stream"}
+    more = {"accept": "text/event-stream", **shown(token)}
     if position:
         more["last_event_id"] = str(position)
     return Send(
@@ -58,3 +70,8 @@ def attach(stream_id: str, endpoint: Endpoint, *, position: int, connect: float 
         connect=connect,
         read=read,
     )
+
+
+def shown(token: str | None) -> dict[str, str]:
+    """Return the header that shows a view token in place of the key; none for None."""
+    return {"authorization": f"Bearer {token}"} if token else {}

@@ -15,8 +15,9 @@ import msgspec
 
 from tailrace.client.endpoint import RELAY_DIALECT, Endpoint
 from tailrace.client.opening import Opening
+from tailrace.client.wishes import OnDisconnect, usable_key, wish_headers
 from tailrace.dialects import DIALECTS, Reply
-from tailrace.errors import BadRequest
+from tailrace.errors import BadRequest, ConfigError
 from tailrace.events import Message
 from tailrace.structured import shape
 
@@ -40,9 +41,18 @@ def opening(
     temperature: float | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
     output: Any = None,
+    on_disconnect: OnDisconnect | None = None,
+    idempotency_key: str | None = None,
+    restarts: bool = False,
     extra: Mapping[str, Any] | None = None,
 ) -> Opening:
-    """Return the request as a session begins with it; raises `BadRequest` for what the provider cannot be asked."""
+    """Return the request as a session begins with it.
+
+    Raises `BadRequest` for what the provider cannot be asked, `ConfigError` for wishes that only a relay can grant.
+    """
+    if not endpoint.relay and (on_disconnect or idempotency_key or restarts):
+        words = "on_disconnect, idempotency_key and restarts are for a Tailrace server"
+        raise ConfigError(f"{endpoint.name} is a provider: {words}")
     asked = {
         "model": model,
         "messages": _turns(messages),
@@ -66,7 +76,8 @@ def opening(
         path=path,
         content=_json(body),
         ignored=ignored,
-        request_id=uuid.uuid4().hex,
+        request_id=uuid.uuid4().hex if idempotency_key is None else usable_key(idempotency_key),
+        wishes=wish_headers(on_disconnect, restarts=restarts),
         output=output,
         schemas={str(tool.get("name")): tool["input_schema"] for tool in tools or () if "input_schema" in tool},
     )

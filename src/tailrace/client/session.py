@@ -8,6 +8,8 @@ S2. The last event is a `MessageEnd` or an `Error`. There is no third way to end
 S3. A request is repeated only while no byte of an answer has come; a relay's stream is read on from its last number;
     a provider's stream that breaks off is ``truncated``.
 S4. Stopping never loses text: what a relay still sends (usage, the ending) is read, what a provider sent is kept.
+S5. A relay that no longer has what comes next is left with a `StreamInterrupted` that says why; nothing is skipped.
+S6. Where the relay begins the answer anew, a `Reset` is the only event that says so, and the message begins anew too.
 """
 
 from __future__ import annotations
@@ -33,18 +35,23 @@ from tailrace.client.endpoint import Endpoint
 from tailrace.client.exchange import failure, open_answer, refusal
 from tailrace.client.frames import Feed, ProviderFeed, RelayFeed
 from tailrace.client.opening import Opening, ask, attach
+from tailrace.client.reset import Reset, StreamEvent
 from tailrace.client.retry import Retry, retry_after
 from tailrace.client.timeouts import Patience, Timeout, Timing
 from tailrace.dialects import DIALECTS, Dialect, Quirks
 from tailrace.errors import (
+    ConnectError,
+    CursorLost,
     ProviderError,
     ProviderTimeout,
     RemoteProtocolError,
     StatusError,
     StreamCancelled,
+    StreamError,
+    StreamGone,
     TailraceError,
 )
-from tailrace.events import CONTENT, Ending, Error, ErrorKind, Event
+from tailrace.events import CONTENT, Ending, Error, ErrorKind, Event, Message
 
 SOON = 0.001
 """Seconds for a request whose deadline passed while it was prepared: the HTTP library takes no 0."""
@@ -52,6 +59,13 @@ SOON = 0.001
 TAIL_SECONDS = 0.25
 """Longest wait for the end of the body after the answer's own end: it lets the connection be used again. Servers
 that keep it open are left at once; their answer is complete already."""
+
+SILENT_SECONDS = 60.0
+"""Longest silence of a relay's connection before it counts as lost: its heartbeats come every 15 s. So a connection
+that died without a word is left long before the answer's own deadlines, and read on by another."""
+
+_LOST: dict[int, type[StreamError]] = {404: StreamGone, 410: CursorLost}
+"""Status of a relay that is asked to go on → what it means for the answer."""
 
 _NO_STREAM = frozenset({"text/html", "application/json"})
 """What a wrong base URL answers with status 200. Other types are let through: some servers stream as text/plain."""
@@ -68,6 +82,8 @@ class Session:
         self.response: Head | None = None
         self.stream_id = opening.stream_id
         self.cursor = 0
+        self.joined = False
+        self.revoked: Message | None = None
         self.stop_wanted = False
         self.stop_sent = False
         self.reconnects = 0
@@ -116,6 +132,14 @@ class Session:
                 yield from self._broken(cause)
         yield from self._leave()
 
+    def _behind(self) -> Steps[None]:
+        """The stream ended before the number that the caller says to have read: it was another, or lost its end."""
+        words = f"the stream ended with event {self.cursor}, before event {self.opening.after} that was read of it"
+        self.answer.lost = CursorLost
+        error = Error("interrupted", words, ending="interrupted")
+        self.answer.end(error)
+        yield Deliver(error)
+
     def _open(self) -> Steps[Head]:
         try:
             head = yield from open_answer(self._request, self._endpoint, self._retry, given_up=lambda: self.stop_wanted)
@@ -138,7 +162,14 @@ class Session:
         connect, limit = self._patience.connect, None if left is None else max(left, SOON)
         if self.stream_id is None:
             return ask(self.opening, self._endpoint, connect=connect, read=limit)
-        return attach(self.stream_id, self._endpoint, position=self._feed.position, connect=connect, read=limit)
+        return attach(
+            self.stream_id,
+            self._endpoint,
+            position=self._feed.position,
+            connect=connect,
+            read=limit,
+            token=self.opening.token,
+        )
 
     def _waited(self) -> None:
         """Count the time since the last look at the clock as waiting."""
@@ -147,6 +178,7 @@ class Session:
 
     def _opened(self, head: Head) -> None:
         self.response = head
+        self.joined = head.headers.get("idempotent-replayed") == "true"
         media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type in _NO_STREAM:
             raise RemoteProtocolError(f"{self._endpoint.name}: answered with {media_type}, not with a stream")
@@ -159,7 +191,7 @@ class Session:
             raise RemoteProtocolError(f"the relay answered in a dialect that is not known here: {name!r}")
         # What calls itself no stream is a server of that dialect, not a relay: it can be read, not resumed.
         if self.stream_id is not None:
-            self._feed = RelayFeed(dialect.decoder(Quirks()))
+            self._feed = RelayFeed(lambda: dialect.decoder(Quirks()))
 
     def _follow(self) -> Steps[TailraceError | None]:
         """Read one connection to the end of the answer or of the connection; return what broke it."""
@@ -183,8 +215,13 @@ class Session:
         left, _ = self._patience.remaining(self._patience.last)
         if left is not None and left <= 0:
             return Signal.TIMED_OUT
-        outcome = yield from read(left)
+        limited = self.resumable and (left is None or left > SILENT_SECONDS)
+        outcome = yield from read(SILENT_SECONDS if limited else left)
         self._waited()
+        if limited and outcome is Signal.TIMED_OUT and not (self.stop_wanted and not self.stop_sent):
+            # It did answer: a silent connection is no failed attempt to find the relay.
+            self._fruitless = 0
+            return Failure(ConnectError(f"{self._endpoint.name}: the connection was silent for {SILENT_SECONDS:g} s"))
         return outcome
 
     def _take(self, data: bytes) -> Steps[None]:
@@ -192,16 +229,22 @@ class Session:
             for number, events in self._feed.feed(data):
                 yield from self._hand_out(number, events)
                 if self.answer.ending is not None:
+                    if number < self.opening.after:
+                        yield from self._behind()
                     return
         except RemoteProtocolError as error:
             yield from self._fail("protocol", str(error), "failed", error)
 
-    def _hand_out(self, number: int, events: tuple[Event, ...]) -> Steps[None]:
+    def _hand_out(self, number: int, events: tuple[StreamEvent, ...]) -> Steps[None]:
         self._fruitless = 0
         for place, event in enumerate(events, 1):
             if self.answer.ending is not None:
                 return
-            self._absorb(event)
+            if isinstance(event, Reset):
+                self.revoked, self.answer = self.answer.fold.message(), Answer()
+                self._patience.anew()
+            else:
+                self._absorb(event)
             if place == len(events):
                 self.cursor = number
             if number > self.opening.after or not number:
@@ -274,6 +317,7 @@ class Session:
                 hint = retry_after(outcome.headers)
                 error: StatusError = yield from refusal(outcome, self._endpoint)
                 if outcome.status < 500 and outcome.status not in (408, 429):
+                    self.answer.lost = _LOST.get(outcome.status)
                     yield from self._give_up(f"the relay gives the stream no more: {error.message}", error)
                     return
                 cause = error

@@ -84,6 +84,11 @@ class Patience:
         self.last_content = self.last
         self.silence = 0.0
 
+    def anew(self) -> None:
+        """Say that the answer begins again: its first content may take as long as any answer's."""
+        self.last_content = None
+        self.silence = 0.0
+
     def remaining(self, now: float) -> tuple[float | None, str]:
         """Return the seconds left (0 or less: none) and the name of the deadline that comes first."""
         limit = self._timeout.idle if self.last_content is not None else self._timeout.first_content

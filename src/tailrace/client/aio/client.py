@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import httpx2
 
@@ -16,6 +16,8 @@ from tailrace.client.commands import Steps
 from tailrace.client.request import Messages
 from tailrace.client.session import Session
 from tailrace.client.timeouts import Timeout
+from tailrace.client.tokens import ViewToken
+from tailrace.client.wishes import OnDisconnect
 from tailrace.events import Message
 
 T = TypeVar("T")
@@ -42,6 +44,9 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
         temperature: float | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         output: Any = None,
+        on_disconnect: OnDisconnect | None = None,
+        idempotency_key: str | None = None,
+        restarts: bool = False,
         timeout: Timeout | None = None,
         **extra: Any,
     ) -> AsyncStream:
@@ -55,6 +60,9 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
             temperature=temperature,
             tools=tools,
             output=output,
+            on_disconnect=on_disconnect,
+            idempotency_key=idempotency_key,
+            restarts=restarts,
             extra=extra,
         )
         return self._stream(session)
@@ -73,9 +81,11 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
         async with self.stream(model=model, messages=messages, output=output, **options) as stream:
             return await (stream.get_final_message() if output is None else stream.get_final_output())
 
-    def resume(self, stream_id: str, after: int = 0, *, timeout: Timeout | None = None) -> AsyncStream:
+    def resume(
+        self, stream_id: str, after: int = 0, *, token: str | None = None, timeout: Timeout | None = None
+    ) -> AsyncStream:
         """As `tailrace.Client.resume`."""
-        return self._stream(self._resuming(stream_id, after, timeout))
+        return self._stream(self._resuming(stream_id, after, token, timeout))
 
     async def models(self) -> list[Model]:
         """As `tailrace.Client.models`."""
@@ -85,13 +95,17 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
         """As `tailrace.Client.streams`."""
         return await self._run(self._streams_steps())
 
-    async def stop(self, stream_id: str) -> dict[str, Any]:
+    async def stop(self, stream_id: str, *, token: str | None = None) -> dict[str, Any]:
         """As `tailrace.Client.stop`."""
-        return await self._run(self._stop_steps(stream_id))
+        return await self._run(self._stop_steps(stream_id, token))
 
     async def get_message(self, stream_id: str) -> Message:
         """As `tailrace.Client.get_message`."""
         return await self._run(self._message_steps(stream_id))
+
+    async def share(self, stream_id: str, *, seconds: int = 300, scope: Literal["read", "stop"] = "read") -> ViewToken:
+        """As `tailrace.Client.share`."""
+        return await self._run(self._share_steps(stream_id, seconds, scope))
 
     async def close(self) -> None:
         """As `tailrace.Client.close`."""
@@ -103,7 +117,7 @@ class AsyncClient(BaseClient[httpx2.AsyncClient]):
 
     def _stream(self, session: Session) -> AsyncStream:
         async def stop_remote() -> dict[str, Any]:
-            return await self.stop(session.stream_id or "")
+            return await self.stop(session.stream_id or "", token=session.opening.token)
 
         return AsyncStream(session, self._link(stop_remote), stop_remote)
 

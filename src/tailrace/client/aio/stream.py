@@ -9,8 +9,9 @@ from typing import Any, Self
 from tailrace.client.aio.link import Link
 from tailrace.client.base_stream import BaseStream
 from tailrace.client.commands import Deliver
+from tailrace.client.reset import Reset, StreamEvent
 from tailrace.client.session import Session
-from tailrace.events import Event, Message, ToolCall
+from tailrace.events import Message, ToolCall
 from tailrace.partial_json import Event as PathEvent
 
 
@@ -32,10 +33,10 @@ class AsyncStream(BaseStream):
     ) -> None:
         await self.close()
 
-    def __aiter__(self) -> AsyncIterator[Event]:
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
         return self
 
-    async def __anext__(self) -> Event:
+    async def __anext__(self) -> StreamEvent:
         await self.open()
         while (command := self._command) is not None:
             self._advance(await self._link.perform(command))
@@ -55,9 +56,14 @@ class AsyncStream(BaseStream):
     @property
     async def text_stream(self) -> AsyncIterator[str]:
         """The pieces of the answer's text; together they are `Message.text`."""
+        given = False
         async for event in self:
+            if isinstance(event, Reset):
+                self._revoke(event, given)
+                continue
             text = self._session.answer.text_of(event)
             if text is not None:
+                given = True
                 yield text
 
     async def get_final_message(self) -> Message:
@@ -75,27 +81,41 @@ class AsyncStream(BaseStream):
 
     async def partial(self, of: Any = None, *, tool: str | None = None) -> AsyncIterator[Any]:
         """As `tailrace.Stream.partial`."""
-        document = self._document(of, tool)
+        document, given = self._document(of, tool), False
         async for event in self:
-            if document.take(event) and document.value is not None:
+            if isinstance(event, Reset):
+                self._revoke(event, given)
+                document = self._document(of, tool)
+            elif document.take(event) and document.value is not None:
+                given = True
                 yield document.value
         if self.ending == "completed":
             document.end()
 
     async def fields(self, *, tool: str | None = None) -> AsyncIterator[PathEvent]:
         """As `tailrace.Stream.fields`."""
-        document = self._document(None, tool)
+        document, given = self._document(None, tool), False
         async for event in self:
+            if isinstance(event, Reset):
+                self._revoke(event, given)
+                document = self._document(None, tool)
+                continue
             for one in document.take(event):
+                given = True
                 yield one
         if self.ending == "completed":
             document.end()
 
     async def tool_calls(self) -> AsyncIterator[ToolCall]:
         """As `tailrace.Stream.tool_calls`."""
-        calls = self._calls()
+        calls, given = self._calls(), False
         async for event in self:
+            if isinstance(event, Reset):
+                self._revoke(event, given)
+                calls = self._calls()
+                continue
             for call in calls.take(event):
+                given = True
                 yield call
 
     async def get_final_output(self, of: Any = None) -> Any:

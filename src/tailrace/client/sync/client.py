@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import httpx2
 
@@ -18,6 +18,8 @@ from tailrace.client.sync.link import Link, run
 from tailrace.client.sync.stream import Stream
 from tailrace.client.sync.watchdog import Watchdog
 from tailrace.client.timeouts import Timeout
+from tailrace.client.tokens import ViewToken
+from tailrace.client.wishes import OnDisconnect
 from tailrace.events import Message
 
 T = TypeVar("T")
@@ -51,6 +53,9 @@ class Client(BaseClient[httpx2.Client]):
         temperature: float | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
         output: Any = None,
+        on_disconnect: OnDisconnect | None = None,
+        idempotency_key: str | None = None,
+        restarts: bool = False,
         timeout: Timeout | None = None,
         **extra: Any,
     ) -> Stream:
@@ -67,6 +72,9 @@ class Client(BaseClient[httpx2.Client]):
             temperature=temperature,
             tools=tools,
             output=output,
+            on_disconnect=on_disconnect,
+            idempotency_key=idempotency_key,
+            restarts=restarts,
             extra=extra,
         )
         return self._stream(session)
@@ -88,9 +96,15 @@ class Client(BaseClient[httpx2.Client]):
         with self.stream(model=model, messages=messages, output=output, **options) as stream:
             return stream.get_final_message() if output is None else stream.get_final_output()
 
-    def resume(self, stream_id: str, after: int = 0, *, timeout: Timeout | None = None) -> Stream:
-        """Return a relay's stream; its events after number ``after`` are handed out, `Stream.message` is whole."""
-        return self._stream(self._resuming(stream_id, after, timeout))
+    def resume(
+        self, stream_id: str, after: int = 0, *, token: str | None = None, timeout: Timeout | None = None
+    ) -> Stream:
+        """Return a relay's stream; its events after number ``after`` are handed out, `Stream.message` is whole.
+
+        ``token`` is a view token (see `share`), shown in place of the key; it may allow a stop, too. The stream raises
+        `CursorLost` when it ends before ``after``: it is then not what was read.
+        """
+        return self._stream(self._resuming(stream_id, after, token, timeout))
 
     def models(self) -> list[Model]:
         """Return the models that can be asked."""
@@ -100,13 +114,20 @@ class Client(BaseClient[httpx2.Client]):
         """Return the relay's description of each of the caller's streams, newest first."""
         return self._run(self._streams_steps())
 
-    def stop(self, stream_id: str) -> dict[str, Any]:
-        """Stop a relay's stream; return its description. Raises `StatusError` 404 when there is none of that id."""
-        return self._run(self._stop_steps(stream_id))
+    def stop(self, stream_id: str, *, token: str | None = None) -> dict[str, Any]:
+        """Stop a relay's stream; return its description. Raises `StatusError` 404 when there is none of that id.
+
+        Its ``state`` is ``ended``, or ``stopping`` where another node writes it that has not said yet that it did.
+        """
+        return self._run(self._stop_steps(stream_id, token))
 
     def get_message(self, stream_id: str) -> Message:
         """Return the message of a relay's stream so far; raises `NotFound` when only its frames are kept."""
         return self._run(self._message_steps(stream_id))
+
+    def share(self, stream_id: str, *, seconds: int = 300, scope: Literal["read", "stop"] = "read") -> ViewToken:
+        """Return a token with which a browser may read the stream, or stop it as well, for so long without the key."""
+        return self._run(self._share_steps(stream_id, seconds, scope))
 
     def close(self) -> None:
         """Close the idle connections, and with them whatever stream is still open."""
@@ -118,7 +139,7 @@ class Client(BaseClient[httpx2.Client]):
 
     def _stream(self, session: Session) -> Stream:
         def stop_remote() -> dict[str, Any]:
-            return self.stop(session.stream_id or "")
+            return self.stop(session.stream_id or "", token=session.opening.token)
 
         return Stream(session, self._link(stop_remote), stop_remote)
 

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from tailrace.client.base_stream import BaseStream
 from tailrace.client.commands import Deliver
+from tailrace.client.reset import Reset, StreamEvent
 from tailrace.client.session import Session
 from tailrace.client.sync.link import Link
-from tailrace.events import Event, Message, ToolCall
+from tailrace.events import Message, ToolCall
 from tailrace.partial_json import Event as PathEvent
 
 
@@ -20,7 +21,8 @@ class Stream(BaseStream):
 
     The last event is a `tailrace.MessageEnd` or a `tailrace.Error`. After an `Error` iterating raises the
     `tailrace.StreamError` that says it, so that a loop which ends was given the whole answer; only an answer that
-    this stream's own `stop` cancelled just ends.
+    this stream's own `stop` cancelled just ends. Where restarts were asked for, a `tailrace.Reset` says that all events
+    before it are revoked.
 
     Entering (or taking the first event) makes the request, and raises `StatusError`, `ConnectError` or
     `ProviderTimeout` when no answer begins. Leaving closes the connection: straight at a provider that cancels the
@@ -42,10 +44,10 @@ class Stream(BaseStream):
     ) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[StreamEvent]:
         return self
 
-    def __next__(self) -> Event:
+    def __next__(self) -> StreamEvent:
         self.open()
         while (command := self._command) is not None:
             self._advance(self._link.perform(command))
@@ -64,10 +66,19 @@ class Stream(BaseStream):
 
     @property
     def text_stream(self) -> Iterator[str]:
-        """The pieces of the answer's text; together they are `Message.text`."""
+        """The pieces of the answer's text; together they are `Message.text`.
+
+        Where restarts were asked for, raises `StreamRestarted` when pieces that were given are revoked; so do
+        `partial`, `fields` and `tool_calls`. Loop again for the new answer.
+        """
+        given = False
         for event in self:
+            if isinstance(event, Reset):
+                self._revoke(event, given)
+                continue
             text = self._session.answer.text_of(event)
             if text is not None:
+                given = True
                 yield text
 
     def get_final_message(self) -> Message:
@@ -92,18 +103,28 @@ class Stream(BaseStream):
         time, growing; nothing it has shown is taken back. Raises `InvalidOutput` as soon as a complete value in it is
         not what its field allows, or the whole is not; and what iterating raises.
         """
-        document = self._document(of, tool)
+        document, given = self._document(of, tool), False
         for event in self:
-            if document.take(event) and document.value is not None:
+            if isinstance(event, Reset):
+                self._revoke(event, given)
+                document = self._document(of, tool)
+            elif document.take(event) and document.value is not None:
+                given = True
                 yield document.value
         if self.ending == "completed":
             document.end()
 
     def fields(self, *, tool: str | None = None) -> Iterator[PathEvent]:
         """The same document as path events: `Began`, `Grew` and `Completed` of `tailrace.partial_json`."""
-        document = self._document(None, tool)
+        document, given = self._document(None, tool), False
         for event in self:
-            yield from document.take(event)
+            if isinstance(event, Reset):
+                self._revoke(event, given)
+                document = self._document(None, tool)
+                continue
+            for one in document.take(event):
+                given = True
+                yield one
         if self.ending == "completed":
             document.end()
 
@@ -113,9 +134,15 @@ class Stream(BaseStream):
         Raises `InvalidOutput` for a call whose arguments are not JSON, not complete, or not what the ``input_schema``
         of that tool in the request allows; and what iterating raises. So a call that is yielded may be run.
         """
-        calls = self._calls()
+        calls, given = self._calls(), False
         for event in self:
-            yield from calls.take(event)
+            if isinstance(event, Reset):
+                self._revoke(event, given)
+                calls = self._calls()
+                continue
+            for call in calls.take(event):
+                given = True
+                yield call
 
     def get_final_output(self, of: Any = None) -> Any:
         """Read to the end and return the structured answer, validated: for a type an instance, else the JSON value.
