@@ -139,7 +139,6 @@ export class App {
   #ask(): void {
     const model = this.#models.chosen;
     if (model === null) return;
-    const answer = newAnswer(model.id, Date.now());
     const schema = this.#lastQuestion()?.schema;
     const request = {
       model: model.id,
@@ -147,8 +146,9 @@ export class App {
       messages: toMessages(this.#turns),
       ...(schema && { output_config: { format: { type: "json_schema", schema } } }),
     };
+    const answer = newAnswer(request, Date.now());
     this.#turns.push(answer);
-    this.#begin(answer, (generation) => generation.ask(request));
+    this.#begin(answer, (generation) => generation.ask());
     this.#scroll.jump();
   }
 
@@ -199,7 +199,7 @@ export class App {
       // A new object, as what has been drawn of the old one is finished.
       const again: Answer = { ...answer, ending: null, error: null };
       this.#turns.splice(-1, 1, again);
-      this.#begin(again, (generation) => generation.resume(new Set()));
+      this.#begin(again, (generation) => generation.resume());
       return;
     }
     if (isEmpty(answer)) this.#turns.pop(); // nothing to keep
@@ -219,16 +219,13 @@ export class App {
 
   /** After a reload: goes on with what was being written, and finishes what was being stopped. */
   #resumeAll(): void {
-    const known = new Set(
-      this.#turns.flatMap((turn) => (turn.role === "answer" ? (turn.streamId ?? []) : [])),
-    );
     for (const turn of this.#turns) {
       if (turn.role !== "answer" || turn.ending !== null) continue;
       if (turn.stopped) {
         turn.ending = "cancelled";
         if (turn.streamId !== null) this.#relay.stop(turn.streamId).catch(() => undefined); // it ends by itself too
       } else {
-        this.#begin(turn, (generation) => generation.resume(known));
+        this.#begin(turn, (generation) => generation.resume());
       }
     }
     this.#show();

@@ -3,9 +3,11 @@
 import {
   emptyMessage,
   fold,
+  freshKey,
   textOf,
   type Ending,
   type Message,
+  type MessagesRequest,
   type StreamEvent,
   type StreamFailure,
 } from "@tailrace/client";
@@ -29,6 +31,12 @@ export interface Timing {
   broken: boolean;
 }
 
+/** What was asked, under which idempotency key. */
+export interface Asked {
+  readonly key: string;
+  readonly request: MessagesRequest;
+}
+
 export interface Answer {
   readonly role: "answer";
   /** The model as it was asked for. */
@@ -37,6 +45,8 @@ export interface Answer {
   /** With `cursor` what it takes to go on after a reload; `message` holds what came up to there. */
   streamId: string | null;
   cursor: number;
+  /** Until the stream has its name: asking again joins the answer that was begun. */
+  asked: Asked | null;
   /** Null while it is being written. */
   ending: Ending | null;
   error: StreamFailure | null;
@@ -49,13 +59,14 @@ export interface Answer {
 
 export type Turn = Question | Answer;
 
-export function newAnswer(model: string, now: number): Answer {
+export function newAnswer(request: MessagesRequest, now: number): Answer {
   return {
     role: "answer",
-    model,
+    model: request.model,
     message: emptyMessage(),
     streamId: null,
     cursor: 0,
+    asked: { key: freshKey(), request },
     ending: null,
     error: null,
     stopped: false,
@@ -84,6 +95,7 @@ export function apply(answer: Answer, event: StreamEvent, now: number): void {
   switch (event.type) {
     case "open":
       answer.streamId = event.streamId;
+      answer.asked = null;
       return;
     case "reconnecting":
       answer.timing.broken = true;

@@ -1,6 +1,6 @@
 /** One answer being written: its stream on one side, its data on the other, and the reader's Stop. */
 
-import type { MessagesRequest, Relay, StreamFailure, TailraceStream } from "@tailrace/client";
+import type { Relay, StreamFailure, TailraceStream } from "@tailrace/client";
 
 import { apply, isLive, type Answer } from "./chat.ts";
 
@@ -27,19 +27,24 @@ export class Generation {
   }
 
   /** Asks for the answer. */
-  ask(request: MessagesRequest): Promise<void> {
-    return this.#read(this.#relay.stream(request, { signal: this.#abort.signal }));
+  async ask(): Promise<void> {
+    const { asked } = this.answer;
+    if (asked === null) throw new TypeError("the answer was asked for already");
+    const options = { signal: this.#abort.signal, idempotencyKey: asked.key };
+    await this.#read(this.#relay.stream(asked.request, options));
   }
 
-  /** Goes on with the answer after a reload, or after the connection was given up. `known`: ids of other answers. */
-  async resume(known: ReadonlySet<string>): Promise<void> {
-    this.answer.timing.broken = true;
-    const id = this.answer.streamId ?? (await this.#locate(known));
-    if (id === null) {
+  /** Goes on with the answer after a reload, or after the connection was given up. */
+  async resume(): Promise<void> {
+    const { answer } = this;
+    answer.timing.broken = true;
+    if (answer.streamId !== null) {
+      await this.#read(this.#relay.resume(answer.streamId, answer.cursor, { signal: this.#abort.signal }));
+    } else if (Date.now() - answer.timing.sentAt < JOIN_MS) {
+      await this.ask();
+    } else {
       this.#fail("The page was reloaded before the relay had named the answer.");
-      return;
     }
-    await this.#read(this.#relay.resume(id, this.answer.cursor, { signal: this.#abort.signal }));
   }
 
   /** Ends the answer here and now. Nothing is added to its text after this, whatever still arrives. */
@@ -84,17 +89,6 @@ export class Generation {
     });
   }
 
-  /** Finds the stream of a request whose response was lost with the page: the only one that began when it was sent. */
-  async #locate(known: ReadonlySet<string>): Promise<string | null> {
-    const { sentAt } = this.answer.timing;
-    const streams = await this.#relay.streams().catch(() => []);
-    const candidates = streams.filter(({ id, dialect, created }) => {
-      const after = created * 1000 - sentAt;
-      return dialect === "anthropic" && !known.has(id) && after > -CLOCK_MS && after < HEAD_MS;
-    });
-    return candidates.length === 1 ? (candidates[0]?.id ?? null) : null;
-  }
-
   #fail(message: string): void {
     const error: StreamFailure = {
       kind: "interrupted",
@@ -112,10 +106,9 @@ export class Generation {
   }
 }
 
-/** How far the clocks of relay and browser may be apart; on one machine they are the same. */
-const CLOCK_MS = 2_000;
-/** How long after sending a relay may begin the stream. */
-const HEAD_MS = 15_000;
+/** How long after the question asking it again joins its answer for certain: a relay keeps a key as long as the
+ * stream, five minutes after its end. Later the same request would be a new answer, which nobody has asked for. */
+const JOIN_MS = 240_000;
 
 /** A page that is going away fails its requests first. What fails in its last moments must not be kept as the answer's
  * end: the page that comes after it goes on. A page that is gone does not come back from this pause. */

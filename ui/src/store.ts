@@ -10,7 +10,7 @@ import type { Turn } from "./chat.ts";
 const KEY = "tailrace.conversation";
 const MODEL_KEY = "tailrace.model";
 /** Raised when the form of what is kept changes; an older one is left alone and the page starts empty. */
-const VERSION = 1;
+const VERSION = 2;
 /** While an answer is written, at most so often. What comes after the last write is read again from the relay. */
 const EVERY_MS = 500;
 

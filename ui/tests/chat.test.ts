@@ -16,7 +16,7 @@ const text = (words: string): StreamEvent => ({ type: "text_delta", index: 0, te
 const end = (ending: "completed" | "cancelled"): StreamEvent => ({ type: "end", ending, error: null });
 
 function answer(...events: StreamEvent[]): Answer {
-  const made = newAnswer("m", 0);
+  const made = newAnswer({ model: "m", max_tokens: 9, messages: [] }, 0);
   for (const [i, event] of events.entries()) apply(made, event, (i + 1) * 10);
   return made;
 }

@@ -5,7 +5,7 @@ import { duration, metricsOf, timeToFirst, tokensPerSecond } from "../src/metric
 
 /** 41 tokens in two seconds, the first after 300 ms. */
 function answer(change: (answer: Answer) => void = () => undefined): Answer {
-  const made = newAnswer("route", 1000);
+  const made = newAnswer({ model: "route", max_tokens: 9, messages: [] }, 1000);
   made.message.model = "sim-1";
   made.message.usage = { input: 1000, output: 41, cacheRead: 200, cacheWrite: null };
   made.message.usageLabel = "exact";

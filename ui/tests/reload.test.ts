@@ -18,9 +18,6 @@ usePage();
 describe("reload", () => {
   const TEXT = "# A title\n\nSome *words* in a row:\n\n```js\nlet x = 1;\n```\n\n- and\n- a list\n";
 
-  /** The stream as the relay lists it. */
-  const mine = () => ({ id: server.id, dialect: "anthropic", created: Date.now() / 1000 - 0.05, model: "m" });
-
   async function uninterrupted(): Promise<string> {
     await ask("Go");
     server.begin();
@@ -77,22 +74,29 @@ describe("reload", () => {
     expect(visible("retry")).toBe(true);
   });
 
-  test("before the relay has named the stream finds it among the reader's own", async () => {
+  const posts = () => server.asked.filter(({ method, path }) => method === "POST" && path === "/v1/messages");
+
+  test("before the relay has named the stream asks again under the same key, and joins", async () => {
     server.holdHead = true;
     await ask("Go");
-    server.streams = [mine()];
     server.begin();
-    server.say("found");
+    server.say("joined");
+    server.holdHead = false;
     await open();
     server.complete();
     await settle();
-    expect(answerText()).toBe("found");
+    expect(answerText()).toBe("joined");
+    const [first, second, ...more] = posts();
+    expect(more).toEqual([]);
+    expect(second).toEqual(first);
+    expect(first?.key).toMatch(/^[0-9a-f]{32}$/);
+    await ask("And?");
+    expect(posts().at(-1)?.key).not.toBe(first?.key);
   });
 
   test("that makes the request fail on its way out is still a reload", async () => {
     server.refusals = [() => Promise.reject(new TypeError("Failed to fetch"))];
     await ask("Go");
-    server.streams = [mine()];
     server.begin();
     server.say("found");
     await open();
@@ -100,29 +104,31 @@ describe("reload", () => {
     await settle();
     expect(answerText()).toBe("found");
     expect(visible("error")).toBe(false);
+    expect(new Set(posts().map(({ key }) => key)).size).toBe(1);
   });
 
-  test("and Stop while it is still looking for the stream is kept until it is found", async () => {
+  test("and Stop while the stream has no name yet is kept until it has", async () => {
     server.holdHead = true;
     await ask("Go");
-    let found: () => void = () => undefined;
-    server.streams = new Promise((resolve) => (found = () => resolve([mine()])));
     await open();
     press("Escape");
     await settle();
     expect(server.paths()).not.toContain("POST /streams/st_fake/stop");
-    found();
+    server.release();
     await settle();
     expect(server.paths()).toContain("POST /streams/st_fake/stop");
   });
 
-  test("with two that it could be it guesses nothing", async () => {
+  test("long after an unnamed question asks nothing, since that could be a new answer", async () => {
     server.holdHead = true;
     await ask("Go");
-    const created = Date.now() / 1000;
-    server.streams = ["a", "b"].map((id) => ({ id, dialect: "anthropic", created, model: "sim/one" }));
+    await settle(1000);
+    const kept = sessionStorage.getItem("tailrace.conversation") ?? "";
+    const earlier = kept.replace(/"sentAt":(\d+)/, (_, at: string) => `"sentAt":${Number(at) - 300_000}`);
+    sessionStorage.setItem("tailrace.conversation", earlier);
     await open();
     expect(visible("retry")).toBe(true);
+    expect(posts()).toHaveLength(1);
     expect(server.paths().some((path) => path.startsWith("GET /streams/"))).toBe(false);
   });
 });

@@ -5,7 +5,7 @@ import { Store } from "../src/store.ts";
 
 const turns = (...words: string[]): Turn[] => [
   ...words.map((text): Turn => ({ role: "question", text })),
-  newAnswer("m", 1),
+  { ...newAnswer({ model: "m", max_tokens: 9, messages: [] }, 1), asked: null },
 ];
 const make = (): Store => new Store(sessionStorage, localStorage);
 
@@ -28,8 +28,8 @@ describe("what is kept", () => {
   test.each([
     ["nothing", null],
     ["no JSON", "{"],
-    ["another version", '{"version":2,"turns":[]}'],
-    ["another shape", '{"version":1,"turns":{}}'],
+    ["another version", '{"version":1,"turns":[]}'],
+    ["another shape", '{"version":2,"turns":{}}'],
     ["no object", "7"],
   ])("%s is an empty conversation", (_, saved) => {
     if (saved !== null) sessionStorage.setItem("tailrace.conversation", saved);

@@ -220,7 +220,8 @@ export class TailraceStream implements AsyncIterable<StreamEvent> {
       if (!response.ok) {
         const ended = await this.#relay.readFailure(response);
         // A relay that is full, or going away, says when to come again, before any work has begun.
-        const soon = response.status === 503 && retryAfterMs !== null && retryAfterMs <= this.#options.policy.capMs;
+        const soon =
+          response.status === 503 && retryAfterMs !== null && retryAfterMs <= this.#options.policy.capMs;
         if (soon) return { lost: { retryAfterMs }, unanswered: ended };
         this.id = response.headers.get("tailrace-stream-id") || null;
         return { ended };

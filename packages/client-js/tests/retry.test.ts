@@ -47,7 +47,7 @@ test.each([
   [200, "stream"],
   [204, "drained"],
   [404, "gone"],
-  [410, "gone"],
+  [410, "misplaced"],
   [408, "later"],
   [429, "later"],
   [500, "later"],

@@ -126,4 +126,37 @@ describe("stop", () => {
     await expect(stopped).resolves.toBe("failed");
     expect(stops(relay)).toBe(0);
   });
+
+  test("that another node has not confirmed is asked for again, and is no ending before it is one", async () => {
+    const relay = await relayThat([{ frames: 4, then: "hang" }]);
+    relay.frames.length = 4;
+    const stopping = { status: 200, body: { id: relay.id, state: "stopping", ending: null } };
+    relay.stopAnswers = [stopping, stopping]; // then it has, and the stream says so
+    relay.onStop = CLOSING;
+    const stream = new Relay({ baseUrl: relay.url }).stream(BODY, QUICK);
+    const events: StreamEvent[] = [];
+    for await (const event of stream) {
+      events.push(event);
+      if (event.type === "text_delta" && event.text === WORDS[1]) void stream.stop();
+    }
+    expect(events.at(-1)).toMatchObject({ type: "end", ending: "cancelled" });
+    expect(stops(relay)).toBe(3);
+  });
+
+  test("that is never confirmed assumes nothing", async () => {
+    const relay = await relayThat([{ frames: 4, then: "hang" }]);
+    relay.frames.length = 4;
+    relay.stopAnswers = Array.from({ length: 9 }, () => ({
+      status: 200,
+      body: { id: relay.id, state: "stopping", ending: null },
+    }));
+    const stream = new Relay({ baseUrl: relay.url }).stream(BODY, QUICK);
+    for await (const event of stream) {
+      if (event.type !== "text_delta" || event.text !== WORDS[1]) continue;
+      expect(await stream.stop()).toBe(null);
+      break;
+    }
+    expect(stream.ending).toBe(null);
+    expect(stops(relay)).toBeGreaterThan(1);
+  });
 });

@@ -6,13 +6,17 @@ type Controller = ReadableStreamDefaultController<Uint8Array>;
 
 export class FakeServer {
   readonly id = "st_fake";
-  readonly asked: Array<{ method: string; path: string; cursor: string | null; body: string }> = [];
+  readonly asked: Array<{
+    method: string;
+    path: string;
+    cursor: string | null;
+    key: string | null;
+    body: string;
+  }> = [];
   /** Answers to `POST /v1/messages` that are no stream, used up first. */
   refusals: Array<() => Response | Promise<Response>> = [];
   /** Answers to `GET /streams/{id}` with this status and no stream, while it is not null. */
   resumeStatus: number | null = null;
-  /** Answer to `GET /streams`. */
-  streams: unknown[] | Promise<unknown[]> = [];
   /** Holds back the head of the next answer until the test calls `release`. */
   holdHead = false;
   release: () => void = () => undefined;
@@ -81,10 +85,13 @@ export class FakeServer {
   async #answer(url: string, init: RequestInit = {}): Promise<Response> {
     const path = new URL(url).pathname;
     const method = init.method ?? "GET";
-    const cursor = new Headers(init.headers).get("last-event-id");
-    this.asked.push({ method, path, cursor, body: typeof init.body === "string" ? init.body : "" });
+    const headers = new Headers(init.headers);
+    const [cursor, key] = ["last-event-id", "idempotency-key"].map((name) => headers.get(name)) as [
+      string | null,
+      string | null,
+    ];
+    this.asked.push({ method, path, cursor, key, body: typeof init.body === "string" ? init.body : "" });
     if (path === "/v1/models") return Response.json({ data: MODELS });
-    if (path === "/streams") return Response.json({ data: await this.streams });
     if (path.endsWith("/stop")) return Response.json({ id: this.id, ending: "cancelled" });
     if (method === "POST") {
       const refusal = this.refusals.shift();

@@ -8,8 +8,9 @@ export interface Connection {
   readonly frames?: number;
   /** Bytes of the frame after those to send as well, before the socket is destroyed. */
   readonly bytes?: number;
-  /** What to do after them: break the socket, close it properly, or leave it open and silent. */
-  readonly then?: "reset" | "close" | "hang";
+  /** What to do after them: break the socket, close it properly, or leave it open and silent. `drop`: break it before
+   * a byte of an answer was sent. */
+  readonly then?: "reset" | "close" | "hang" | "drop";
   /** Answer with this status and no stream. */
   readonly status?: number;
   readonly headers?: Record<string, string>;
@@ -27,6 +28,7 @@ export interface Seen {
   readonly url: string;
   readonly lastEventId: string | undefined;
   readonly body: string;
+  readonly headers: IncomingMessage["headers"];
 }
 
 export class FakeRelay {
@@ -69,12 +71,16 @@ export class FakeRelay {
     for await (const part of request) body += String(part);
     const { method = "", url = "" } = request;
     const lastEventId = request.headers["last-event-id"] as string | undefined;
-    this.seen.push({ method, url, lastEventId, body });
+    this.seen.push({ method, url, lastEventId, body, headers: request.headers });
     if (url === `/streams/${this.id}/stop`) return this.#stop(response);
     if (url === `/streams/${this.id}/message`) return json(response, this.message.status, this.message.body);
     const plan = this.script[Math.min(this.#opened, this.script.length - 1)] ?? {};
     this.#opened += 1;
     await plan.until;
+    if (plan.then === "drop") {
+      request.socket.destroy();
+      return;
+    }
     if (plan.status !== undefined) {
       response.writeHead(plan.status, { "content-type": "application/json", ...plan.headers });
       response.end(plan.body);
@@ -102,7 +108,8 @@ export class FakeRelay {
 
   #stop(response: ServerResponse): void {
     const answer = this.stopAnswers.shift() ?? { status: 200, body: { id: this.id, ending: "cancelled" } };
-    if (answer.status === 200) {
+    const stopping = (answer.body as { state?: string }).state === "stopping"; // not here, and not yet
+    if (answer.status === 200 && !stopping) {
       this.frames.push(...this.onStop);
       for (const reader of this.#hanging) {
         for (let n = reader.sent + 1; n <= this.frames.length; n += 1)
