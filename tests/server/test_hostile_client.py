@@ -8,6 +8,8 @@ import gc
 import io
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -236,6 +238,23 @@ class TestWhatIsSaidToTheRude:
         monkeypatch.setattr(protocol, "max_connections", lambda: 2)
         async with peer(house), peer(house), peer(house) as third:
             assert (await third.answer())[0] == 503
+
+
+def test_as_many_files_are_taken_as_may_be() -> None:
+    """In a process of its own, as the limit is the process's."""
+    said = subprocess.run(
+        [sys.executable, "-c", """
+import resource
+from tailrace.server.protocol import max_connections, raise_file_limit
+hard = min(4000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+before = max_connections()
+raise_file_limit()
+print(before, max_connections() == (hard - 64) // 2, resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard)
+"""],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert said.stdout.split() == ["96", "True", "True"]
 
 
 class TestMemory:

@@ -36,9 +36,10 @@ async def canary() -> AsyncIterator[Canary]:
 
 
 FIELDS = (
-    "api_base", "base_url", "api_url", "endpoint", "url", "host", "proxy", "api_key", "api_version", "custom_llm_provider",
-    "azure_endpoint", "organization", "region", "aws_bedrock_runtime_endpoint", "vertex_location", "http_options",
-    "extra_body", "extra_headers", "litellm_params", "metadata", "callback_url", "webhook", "redirect_uri", "server_url",
+    "api_base", "base_url", "api_url", "endpoint", "url", "host", "proxy", "api_key", "api_version",
+    "custom_llm_provider", "azure_endpoint", "organization", "region", "aws_bedrock_runtime_endpoint",
+    "vertex_location", "http_options", "extra_body", "extra_headers", "litellm_params", "metadata", "callback_url",
+    "webhook", "redirect_uri", "server_url",
 )  # fmt: skip
 """What other relays read, or SDKs would merge in."""
 
