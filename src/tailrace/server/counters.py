@@ -13,15 +13,15 @@ from limits.errors import StorageError
 DAY = 24 * 3600
 """Seconds of the window of tokens: it begins with the first token that is counted, and lasts a day."""
 
-AWAY = (StorageError, OSError, TimeoutError)
-"""What is raised when the storage cannot be reached."""
-
 
 class Counters:
     """The figures of all keys in one storage: that of the Redis at ``url``, or this process's memory.
 
     Windows are measured with the wall clock, because nodes share them.
     """
+
+    away = (StorageError, OSError, TimeoutError)
+    """What is raised when the storage cannot be reached."""
 
     def __init__(self, url: str | None, timeout: float) -> None:
         self._storage = MemoryStorage() if url is None else _redis(url, timeout)
@@ -65,4 +65,6 @@ def _redis(url: str, timeout: float) -> Storage:
         key_prefix="tailrace-limits",
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
+        # Else redis-py looks its own version up on the disk, in the event loop.
+        driver_info=None,  # type: ignore[arg-type]
     )

@@ -101,22 +101,27 @@ class Quotas:
             raise RateLimited(f"this key has {most} answers being written", code="streams_exceeded", retry_after=AGAIN)
 
     async def _ask(self, question: Callable[[Counters], Awaitable[T]]) -> T:
-        from tailrace.server.counters import AWAY
-
         if self._redis is not None and self._clock() >= self._local_until:
+            shared = await self._of(self._redis)
             try:
                 async with asyncio.timeout(PATIENCE):
-                    return await question(self._of(self._redis))
-            except AWAY as error:
+                    return await question(shared)
+            except shared.away as error:
                 _log.warning("quotas_counted_here", error=type(error).__name__, seconds=LOCAL_FOR)
                 self._local_until = self._clock() + LOCAL_FOR
-        return await question(self._of(None))
+        return await question(await self._of(None))
 
-    def _of(self, redis: Secret | None) -> Counters:
-        # Here, because the library takes a fifth of a second to import, and few servers limit anybody.
-        from tailrace.server.counters import Counters
-
+    async def _of(self, redis: Secret | None) -> Counters:
         shared = redis is not None
         if shared not in self._counters:
-            self._counters[shared] = Counters(redis.reveal() if redis else None, PATIENCE)
+            made = await asyncio.to_thread(_counters, redis)
+            # Another request may have come to the same meanwhile: all must count in one place.
+            self._counters.setdefault(shared, made)
         return self._counters[shared]
+
+
+def _counters(redis: Secret | None) -> Counters:
+    # Imported late and in a thread: the library takes a fifth of a second, and few servers limit anybody.
+    from tailrace.server.counters import Counters
+
+    return Counters(redis.reveal() if redis else None, PATIENCE)
