@@ -24,7 +24,8 @@ MIN_SECRET = 8
 _LOOKS_LIKE_ONE = re.compile(
     r"""(?P<before>
           (?i:\b(?:bearer|basic)\s+)                                          # Authorization's value
-        | (?i:\b(?:x-api-key|x-goog-api-key|api-key|api_key|authorization|cookie)["']?\s*[:=]\s*["']?)
+        | (?i:\b(?:x-api-key|x-goog-api-key|api-key|api_key|authorization|cookie)["']?\s*[:=]\s*["']?
+             (?:(?:bearer|basic)\s+)?)
         | (?i:[?&](?:key|token|api_key)=)                                     # in an address
         | (?i:\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)(?=[^\s/@]+@)                  # a password in an address
       )
@@ -81,10 +82,11 @@ def clean_crashes(redactor: Redactor) -> None:
 
 def _forms(secret: str) -> set[str]:
     raw = secret.encode()
+    # As a string of JSON, or as Python shows one; and that once more as a string of JSON, in a field of a line.
+    shown = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]}
     return {
-        secret,
-        json.dumps(secret)[1:-1],
-        repr(secret)[1:-1],
+        *shown,
+        *(json.dumps(form)[1:-1] for form in shown),
         quote(secret, safe=""),
         base64.b64encode(raw).decode().rstrip("="),
         base64.urlsafe_b64encode(raw).decode().rstrip("="),
