@@ -24,7 +24,6 @@ OURS = str(Path(tailrace.__file__).parent) + "/"
 
 ALLOWED: dict[tuple[str, str], str] = {
     ("client/sync/", ""): "the blocking client: whoever calls it in a loop has asked for that",
-    ("engine/failures.py", "trace"): "a bug is rare, and its trace needs the lines of the source",
     ("server/app.py", "create_app"): "an app is built before it serves anybody",
 }
 """(beginning of a file's path below the package, function or "" for all) → why what it calls may block a loop."""
@@ -36,7 +35,8 @@ MORE = ("socket.getaddrinfo", "subprocess.Popen.wait", "subprocess.Popen.communi
 def culprit() -> str | None:
     """Return the innermost file and function of ours among the callers; None when there is none, or one may block.
 
-    A module that is imported late is read once, by whoever comes first: that is not held against it.
+    A module that is imported late is read once, by whoever comes first, and the lines of a source are read for the
+    trace of a bug, ours or pytest's: neither is held against anybody.
     """
     frame: FrameType | None = inspect.currentframe()
     found: str | None = None
@@ -46,6 +46,8 @@ def culprit() -> str | None:
             # Further out stands who ran the loop.
             break
         if function == "_find_and_load" and file == "<frozen importlib._bootstrap>":
+            return None
+        if file.endswith("/linecache.py"):
             return None
         if file.startswith(OURS):
             place = file.removeprefix(OURS)

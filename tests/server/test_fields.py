@@ -84,7 +84,7 @@ async def test_it_follows_a_live_stream_and_resumes_by_its_own_cursor(house: Hou
         _, data = await fields_of(house, stream_id, after)
         assert said(data) == events[after:]
     assert (await fields_of(house, stream_id, len(events)))[0] == 204
-    assert (await fields_of(house, stream_id, len(events) + 1))[0] == 400
+    assert (await fields_of(house, stream_id, len(events) + 1))[0] == 410
 
 
 async def test_prose_is_said_once_to_be_none(house: House) -> None:

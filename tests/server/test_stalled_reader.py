@@ -13,8 +13,11 @@ import pytest
 from tailrace.engine import Limits
 from tailrace.simulator import expected, parse
 from tests.server.conftest import House
-from tests.server.test_backpressure import BIG, open_lazy_client
+from tests.server.test_backpressure import open_lazy_client
 from tests.server.test_doors import read
+
+LONG = "sim:tokens=20000"
+"""2.6 MB: several times what the kernel takes for a client that does not read."""
 
 pytestmark = [
     pytest.mark.anyio,
@@ -37,12 +40,13 @@ def connected(server_port: int, client_port: int) -> bool:
 async def test_a_client_that_never_reads_loses_its_connection_and_nothing_else(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _, writer = await open_lazy_client(house, f"ant/{BIG}")
+    _, writer = await open_lazy_client(house, f"ant/{LONG}")
     server_port, client_port = urlsplit(house.url).port, writer.get_extra_info("sockname")[1]
     assert server_port is not None
     async with asyncio.timeout(60):
-        await house.sim.until(lambda sim: bool(sim.requests) and sim.requests[0].paused)
-        generation = next(iter(house.relay._live.values()))
+        while not (house.relay.running and house.relay.running[0].flow.paused):
+            await asyncio.sleep(0.01)
+        generation = house.relay.running[0]
         assert connected(server_port, client_port)
         await asyncio.wait([generation.over])
         while connected(server_port, client_port):
@@ -52,5 +56,5 @@ async def test_a_client_that_never_reads_loses_its_connection_and_nothing_else(
     async with house.http.get(f"{house.url}/streams/{generation.log.info.id}") as response:
         message, fold = read("anthropic", await response.read())
     assert fold.ended
-    assert message.text == expected(parse(BIG)).text
+    assert message.text == expected(parse(LONG)).text
     writer.transport.abort()
