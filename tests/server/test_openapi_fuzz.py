@@ -101,7 +101,7 @@ def _with_names(said: dict[str, Any], names: dict[str, list[str]]) -> Any:
     for methods in said["paths"].values():
         for operation in methods.values():
             for content in operation.get("requestBody", {}).get("content", {}).values():
-                if "model" in content["schema"]["properties"]:
+                if "model" in content["schema"].get("properties", {}):
                     content["schema"]["properties"]["model"] = models
     return schemathesis.openapi.from_dict(said)
 
