@@ -266,6 +266,60 @@ async def test_messages_may_be_lost(server: RedisServer, prefix: str) -> None:
         unwatch()
 
 
+@pytest.mark.parametrize("how", ["unanswered", "cancelled"])
+async def test_a_creation_that_nobody_was_told_of_is_taken_back(server: RedisServer, prefix: str, how: str) -> None:
+    """Else its claim would belong to a stream that nobody writes."""
+    claim = Claim("key", "fingerprint")
+    heir = Listener()
+    async with (
+        proxied(server.port) as proxy,
+        opened(quick(proxy.url, lease=4.0, prefix=prefix), Listener()) as there,
+        opened(quick(server.url, lease=4.0, prefix=prefix), heir) as here,
+    ):
+        proxy.mute = True
+        proxy.drop()
+        asked = info()
+        asking = asyncio.create_task(there.create(asked, ids=True, claim=claim))
+
+        async def begun() -> bool:
+            return await here.find(asked.id) is not None
+
+        await soon(begun, "the creation")
+        if how == "cancelled":
+            asking.cancel()
+        (failure,) = await asyncio.gather(asking, return_exceptions=True)
+        assert isinstance(failure, Overloaded if how == "unanswered" else asyncio.CancelledError)
+        proxy.mute = False
+        proxy.drop()
+        again = info()
+
+        async def free() -> bool:
+            return (await here.create(again, ids=True, claim=claim)).info.id == again.id
+
+        await soon(free, "the claim")
+        assert heir.ended == []
+
+
+async def test_a_claim_is_free_when_its_writer_died_before_it_said_anything(server: RedisServer, prefix: str) -> None:
+    """With something said it is kept: whoever retries gets that, and how it ended."""
+    one, two = Claim("one", "fingerprint"), Claim("two", "fingerprint")
+    heir = Listener()
+    async with (
+        proxied(server.port) as proxy,
+        opened(quick(proxy.url, prefix=prefix), Listener()) as there,
+        opened(quick(server.url, prefix=prefix), heir) as here,
+    ):
+        await there.create(info(), ids=True, claim=one)
+        spoke = await there.create(info(), ids=True, claim=two)
+        spoke.append(frames(1))
+        await until(lambda: spoke.tail == 1)
+        proxy.hang()
+        await until(lambda: len(heir.ended) == 2, "both ends")
+        again = info()
+        assert (await here.create(again, ids=True, claim=one)).info.id == again.id
+        assert (await here.create(info(), ids=True, claim=two)).info.id == spoke.info.id
+
+
 async def test_what_redis_trimmed_is_said(server: RedisServer, prefix: str) -> None:
     spec = quick(server.url, prefix=prefix)
     async with opened(spec, Listener()) as here, opened(spec, Listener()) as there:
@@ -304,7 +358,11 @@ async def test_frames_that_a_crash_took_are_not_replaced_by_others(own: RedisSer
         await until(lambda: copy.severed, "the copy let go")
         await until(lambda: bool(two.ended), "the end")
         assert everything(copy) == stamped(frames(5))
-        assert (await found(there, log)).tail == 4
+
+        async def over() -> bool:
+            return (await found(there, log)).tail == 4
+
+        await soon(over, "the end under its next number")
         unwatch()
 
 

@@ -19,7 +19,7 @@ from tailrace.errors import ConfigError
 from tailrace.log import Durability, RedisSpec
 from tailrace.log.redis.connection import Away, Lane
 from tailrace.log.redis.durability import Barrier
-from tailrace.log.redis.scripts import Command
+from tailrace.log.redis.lua import Command
 from tailrace.testing.log_parts import Listener, frames, info, soon, until
 from tests.log.conftest import opened
 from tests.redis_servers import RedisServer, free_port, needs_redis, redis_server
@@ -180,17 +180,23 @@ async def test_a_replica_that_goes_away_holds_d3_up_and_no_lower_level(tmp_path:
         strict = RedisSpec(url=master.url, durability="D3", lease=2.0, write_wait=2.0)
         async with (
             opened(strict, listener) as store,
+            opened(strict, Listener()) as there,
             opened(RedisSpec(url=master.url, durability="D2"), Listener()) as lax,
         ):
             log, other, easy = [await one.create(info(), ids=True) for one in (store, store, lax)]
+            copy = await there.find(log.info.id)
+            assert copy is not None
+            unwatch = copy.watch(lambda: None)
             replica.pause()
             for one in (log, easy):
                 one.append(frames(1))
             await until(lambda: easy.tail == 1)
             await asyncio.sleep(0.3)
-            assert (log.tail, log.read(0, 100)) == (0, (b"", 0))
+            # The master has the frame; nobody is shown it, neither here nor at a node that reads it there.
+            assert (log.tail, log.read(0, 100), copy.tail) == (0, (b"", 0), 0)
             replica.go_on()
-            await until(lambda: log.tail == 1, "the frame")
+            await until(lambda: log.tail == copy.tail == 1, "the frame")
+            unwatch()
             replica.pause()
             other.append(frames(1))
             await until(lambda: other.ending is not None, "the end")

@@ -23,7 +23,8 @@ from redis.exceptions import (
 )
 
 from tailrace.errors import ConfigError
-from tailrace.log.redis.scripts import ALL, Command
+from tailrace.log.redis.lua import Command
+from tailrace.log.redis.scripts import ALL
 from tailrace.log.redis.sentinels import Sentinels
 from tailrace.log.redis.spec import RedisSpec
 
@@ -147,7 +148,7 @@ def packed(commands: Iterable[Command]) -> bytes:
     for command in commands:
         parts.append(b"*%d\r\n" % len(command))
         for argument in command:
-            data = argument if isinstance(argument, bytes) else str(argument).encode()
+            data = argument if isinstance(argument, bytes) else str(argument).encode(errors="surrogatepass")
             parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
     return b"".join(parts)
 

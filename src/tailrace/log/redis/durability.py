@@ -9,7 +9,7 @@ import structlog
 
 from tailrace.errors import ConfigError
 from tailrace.log.redis.connection import Away, Lane
-from tailrace.log.redis.scripts import Command
+from tailrace.log.redis.lua import Command
 from tailrace.log.redis.spec import RedisSpec
 
 OLDEST = (6, 2)

@@ -8,10 +8,11 @@ from typing import Any
 
 import structlog
 
-from tailrace.log.redis.connection import Away, Server, backoff, confirmed
+from tailrace.log.redis.connection import Away, Lane, Server, backoff, confirmed
 from tailrace.log.redis.durability import Barrier
+from tailrace.log.redis.lua import Command
 from tailrace.log.redis.replica import Page, Replica, page
-from tailrace.log.redis.scripts import READ, Command
+from tailrace.log.redis.scripts import READ
 from tailrace.log.redis.spec import RedisSpec
 from tailrace.log.redis.subscriber import Subscriber
 
@@ -81,8 +82,12 @@ class Followers:
             replies = await self._server.request([ask_page(self._spec, stream_id, replica)], self._barrier)
             found = page(replies[0][0], replica.info if replica is not None else None)
             if found is None:
-                if replica is not None:
-                    replica.sever()
+                if replica is None:
+                    return None
+                if began - replica.checked < self._spec.lease:
+                    # It was there just now: whoever writes it is about to tell a Redis that has lost its memory.
+                    raise Away("it has forgotten the stream")
+                replica.sever()
                 return None
             if replica is None:
                 replica = Replica(found, began, lambda: self.wake(stream_id))
@@ -98,6 +103,21 @@ class Followers:
             if whole or replica.tail >= goal:
                 replica.caught = began
                 return replica
+
+    async def whole(self, lane: Lane, stream_id: str, epoch: int) -> tuple[bool, Replica] | None:
+        """Read all of a stream that is nobody's but ours: whether its frames are stamped, and a copy that is not kept.
+
+        None when it is not of this epoch any more. Raises `Away`.
+        """
+        replica: Replica | None = None
+        while True:
+            ((reply,),) = await confirmed(lane, [ask_page(self._spec, stream_id, replica)], self._barrier)
+            found = page(reply, replica.info if replica is not None else None)
+            if found is None or found.epoch != epoch:
+                return None
+            replica = replica or Replica(found, self._clock())
+            if replica.take(found):
+                return found.ids, replica
 
     def _make_room(self) -> None:
         """Let copies go that nobody reads; raises `Away` when those that are read fill the memory there is."""

@@ -43,11 +43,8 @@ class Streams(Protocol):
     def stop_asked(self, stream_id: str) -> None:
         """A stop flag is set."""
 
-    def fenced(self, log: RedisLog) -> None:
-        """Another node has taken ``log``."""
-
-    def shortened(self, log: RedisLog) -> None:
-        """Redis has less of ``log`` than it had acknowledged."""
+    def lose(self, log: RedisLog, reason: str) -> None:
+        """End ``log`` here: it is another node's now."""
 
     def forgotten(self, log: RedisLog, renewed: float) -> None:
         """Redis no longer has ``log``."""
@@ -126,9 +123,10 @@ class Keeper:
             if what == b"stop":
                 self._streams.stop_asked(stream_id)
             elif what == b"fenced":
-                self._streams.fenced(log)
+                self._streams.lose(log, "fenced")
             elif what == b"short":
-                self._streams.shortened(log)
+                # A failover or a crash took what had been acknowledged: bring it again.
+                log.doubt()
             elif what == b"unknown":
                 self._streams.forgotten(log, before)
 

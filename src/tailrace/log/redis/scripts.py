@@ -1,83 +1,14 @@
-"""What Redis decides by itself, atomically: the scripts behind every change of a stream.
-
-Each takes the keys' prefix first and may be sent again after a lost reply: it then finds its work done. Keys, all of
-which expire:
-
-==================  =====================================================================================
-``m:ID``            hash: epoch, tail, node, info, ids, owner, and where they apply ending, stop, claim, fingerprint,
-                    names, taken (the tail at which another node took it over)
-``s:ID``            stream: the frames, one entry each; entry ``N-0`` is frame N
-``leases``          sorted set: streams that are being written, by the time at which their lease ends (Redis' clock)
-``o:OWNER``         sorted set: streams of one owner by the time of their creation
-``n:NAME``          the stream that its owner calls so; owner and name are hashed together
-``c:CLAIM``         the stream that has a claim, and its fingerprint
-``w:ID``, ``stop``  channels: there is more to read; somebody wants a stream stopped
-==================  =====================================================================================
-
-Keys are built inside the scripts, so they need one server (with replicas): Redis Cluster is not supported.
-"""
+"""What Redis decides by itself, atomically: the scripts behind every change of a stream. The keys are in lua.py."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TypeAlias
-
-Argument: TypeAlias = bytes | str | int | float
-Command: TypeAlias = tuple[Argument, ...]
+from tailrace.log.redis.lua import Script
 
 OWNED = 1000
 """Most streams in an owner's list: the oldest leave it. Lists are for people; a thousand lines are 300 KB."""
 
 STORED, UNKNOWN, FENCED, GAP = 0, 1, 2, 3
 """What `APPEND` says of each log: done; Redis has no such stream; it is no longer ours; Redis has less than we said."""
-
-_SHARED = """
-local p = ARGV[1]
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
--- Let everything that belongs to a stream expire in ms milliseconds.
-local function expire(id, ms)
-  local meta = p .. 'm:' .. id
-  redis.call('PEXPIRE', meta, ms)
-  redis.call('PEXPIRE', p .. 's:' .. id, ms)
-  local held = redis.call('HMGET', meta, 'claim', 'names', 'owner')
-  local keys = {}
-  if held[1] then keys[1] = p .. 'c:' .. held[1] end
-  for name in string.gmatch(held[2] or '', '%S+') do keys[#keys + 1] = p .. 'n:' .. name end
-  for _, key in ipairs(keys) do
-    local value = redis.call('GET', key)
-    if value and string.match(value, '^%S+') == id then redis.call('PEXPIRE', key, ms) end
-  end
-  if held[3] and redis.call('PTTL', p .. 'o:' .. held[3]) < tonumber(ms) then
-    redis.call('PEXPIRE', p .. 'o:' .. held[3], ms)
-  end
-end
-local function name(id, names, live, fresh)
-  local meta = p .. 'm:' .. id
-  local held = redis.call('HGET', meta, 'names') or ''
-  for _, one in ipairs(names) do
-    if fresh then redis.call('SET', p .. 'n:' .. one, id, 'PX', live)
-    else redis.call('SET', p .. 'n:' .. one, id, 'PX', live, 'NX') end
-    if not string.find(held, one, 1, true) then held = held .. ' ' .. one end
-  end
-  redis.call('HSET', meta, 'names', held)
-end
-"""
-
-
-class Script:
-    """A script and the hash that calls it."""
-
-    def __init__(self, body: str) -> None:
-        self.text = _SHARED + body
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-    def __call__(self, *arguments: Argument) -> Command:
-        """Return the command that runs it."""
-        return ("EVALSHA", self.sha, 0, *arguments)
-
 
 BEGIN = Script(
     """
@@ -238,12 +169,17 @@ TAKE = Script(
     """
 -- prefix, lease ms, id, epoch, deadline, node. Become the writer of a stream whose lease is over and unchanged.
 local id, meta = ARGV[3], p .. 'm:' .. ARGV[3]
-local held = redis.call('HMGET', meta, 'epoch', 'ending', 'node', 'tail', 'stop')
+local held = redis.call('HMGET', meta, 'epoch', 'ending', 'node', 'tail', 'stop', 'claim')
 local score = redis.call('ZSCORE', p .. 'leases', id)
 if held[1] ~= ARGV[4] or held[2] or not score or score ~= ARGV[5] then return {} end
 redis.call('HINCRBY', meta, 'epoch', 1)
 redis.call('HSET', meta, 'node', ARGV[6], 'taken', held[4])
 redis.call('ZADD', p .. 'leases', now() + tonumber(ARGV[2]), id)
+if held[6] and held[4] == '0' then
+  -- Nothing was said: a retry with the same claim must be able to do better than to join it.
+  local claim = p .. 'c:' .. held[6]
+  if string.match(redis.call('GET', claim) or '', '^%S+') == id then redis.call('DEL', claim) end
+end
 return { held[1] + 1, held[5] and 'cancelled' or 'interrupted' }
 """
 )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from tailrace.log.redis.log import RedisLog
-from tailrace.log.redis.scripts import Command
+from tailrace.log.redis.lua import Command
 
 OWED = 1000
 """Most commands that wait for Redis to come back: claims to free, creations to take back. Older ones expire anyway."""

@@ -15,14 +15,14 @@ import structlog
 from tailrace.errors import ConfigError, Mismatch, Overloaded
 from tailrace.events import Ending
 from tailrace.log.base import Claim, Entry, Held, StoreListener, StreamInfo, StreamLog
-from tailrace.log.redis.connection import Away, Server, confirmed
+from tailrace.log.redis.connection import Away, Server
 from tailrace.log.redis.durability import Barrier
-from tailrace.log.redis.followers import Followers, ask_page
+from tailrace.log.redis.followers import Followers
 from tailrace.log.redis.keys import hashed
 from tailrace.log.redis.leases import Keeper
 from tailrace.log.redis.log import RedisLog
-from tailrace.log.redis.replica import Replica, page
-from tailrace.log.redis.scripts import DISCARD, OWNED_BY, RELEASE, STOP, Command
+from tailrace.log.redis.lua import Command
+from tailrace.log.redis.scripts import DISCARD, OWNED_BY, RELEASE, STOP
 from tailrace.log.redis.shelf import Debts, Shelf
 from tailrace.log.redis.spec import RedisSpec
 from tailrace.log.redis.subscriber import Subscriber
@@ -63,7 +63,7 @@ class RedisStore:
         self._shelf = Shelf(ttl=ttl, max_logs=max_logs, max_total=max_total, clock=clock)
         self._debts = Debts()
         self._adopting = server.lane()
-        self._writer = Writer(spec, server, barrier, node=self.node, ttl=ttl, lose=self._lose, clock=clock)
+        self._writer = Writer(spec, server, barrier, node=self.node, ttl=ttl, lose=self.lose, clock=clock)
         self._keeper = Keeper(spec, server, self, self._debts, node=self.node, clock=clock)
         self._subscriber = Subscriber(
             spec,
@@ -92,14 +92,13 @@ class RedisStore:
             raise ConfigError(f"the Redis at {self._spec.where} cannot be used: {error.reason}") from None
         finally:
             await lane.close()
-        running = (self._writer.run(), self._keeper.run(), self._followers.run(), self._subscriber.run())
-        self._tasks = [asyncio.create_task(one, name="tailrace redis") for one in running]
+        running = (self._writer, self._keeper, self._followers, self._subscriber)
+        self._tasks = [asyncio.create_task(one.run(), name="tailrace redis") for one in running]
         self._check_age()
 
     def _check_age(self) -> None:
         self._writer.expire()
-        every = self._spec.write_wait / CHECKS
-        self._check = asyncio.get_running_loop().call_later(every, self._check_age)
+        self._check = asyncio.get_running_loop().call_later(self._spec.write_wait / CHECKS, self._check_age)
 
     async def aclose(self) -> None:
         """Store what is waiting, as far as that can be done at once, and disconnect."""
@@ -127,9 +126,12 @@ class RedisStore:
             log = self._new_log(info, ids=ids, claim=claim)
             try:
                 word, holder = await self._ask(begin(self._spec, self.node, log), durable=True)
-            except Away as error:
+            except (Away, asyncio.CancelledError) as error:
+                # It may have been done all the same: it must not hold its claim, with nobody to write it.
                 self._debts.owe(DISCARD(self._spec.prefix, info.id, self.node, hashed(info.owner)))
-                raise _unavailable(error) from None
+                if isinstance(error, Away):
+                    raise _unavailable(error) from None
+                raise
             if word == b"begun":
                 self._shelf.put(log)
                 return log
@@ -145,8 +147,7 @@ class RedisStore:
         own = self._shelf.get(stream_id)
         if own is not None:
             return None if self._shelf.expired(own) else own
-        try:
-            # Once to wait for whoever loads it already, once to load what that did not.
+        try:  # twice: to wait for whoever loads it already, and to load what that did not
             async with asyncio.timeout(2 * self._spec.request_wait):
                 return await self._followers.find(stream_id)
         except Away as error:
@@ -211,40 +212,32 @@ class RedisStore:
     def stop_asked(self, stream_id: str) -> None:
         """Somebody wants it stopped."""
         log = self._shelf.get(stream_id)
-        if log is not None and log.closing is None and not log.lost:
+        if log is not None and log.closing is None:
             self._listener.stop_asked(stream_id)
-
-    def fenced(self, log: RedisLog) -> None:
-        """Another node has taken ``log``."""
-        self._lose(log, "fenced")
-
-    def shortened(self, log: RedisLog) -> None:
-        """A failover or crash took what had been acknowledged: bring it again."""
-        log.doubt()
 
     def forgotten(self, log: RedisLog, renewed: float) -> None:
         """Redis has lost its memory: write ``log`` again, as long as it cannot have been another's meanwhile."""
         if self._clock() - renewed > self._spec.lapse:
-            self._lose(log, "forgotten")
+            self.lose(log, "forgotten")
         else:
             self._writer.restore(log)
 
+    def lose(self, log: RedisLog, reason: str) -> None:
+        """End ``log`` here; its frames that were stored stay in Redis, where another node ends it, too."""
+        # Also one that had ended, when a failover undid that: what is true of it now is what Redis has.
+        self._shelf.lose(log)
+        if log.ending is None:
+            _log.warning("redis_stream_lost", stream=log.info.id[:8], reason=reason)
+        log.cut(self._parting)
+
     async def adopt(self, stream_id: str, epoch: int, ending: Ending) -> None:
         """Read all that a dead node has stored of its stream, and write its end. Raises `Away`."""
-        replica: Replica | None = None
-        while True:
-            command = ask_page(self._spec, stream_id, replica)
-            ((reply,),) = await confirmed(self._adopting, [command], self._barrier)
-            found = page(reply, replica.info if replica is not None else None)
-            if found is None or found.epoch != epoch:
-                return
-            if replica is None:
-                replica = Replica(found, self._clock())
-            if replica.take(found):
-                break
-        first = replica.first
-        log = self._new_log(found.info, ids=found.ids, epoch=epoch, first=first)
-        log.fill(replica.between(first, replica.tail))
+        whole = await self._followers.whole(self._adopting, stream_id, epoch)
+        if whole is None:
+            return
+        ids, replica = whole
+        log = self._new_log(replica.info, ids=ids, epoch=epoch, first=replica.first)
+        log.fill(replica.between(replica.first, replica.tail))
         self._shelf.put(log)
         frames: list[bytes] = []
         try:
@@ -285,14 +278,6 @@ class RedisStore:
         except Away as error:
             raise _unavailable(error) from None
 
-    def _lose(self, log: RedisLog, reason: str) -> None:
-        """End ``log`` here; its frames that were stored stay in Redis, where another node ends it, too."""
-        # Also one that had ended, when a failover undid that: what is true of it now is what Redis has.
-        self._shelf.lose(log)
-        if log.ending is None:
-            _log.warning("redis_stream_lost", stream=log.info.id[:8], reason=reason)
-        log.cut(self._parting)
-
     def _parting(self, log: RedisLog) -> bytes:
         try:
             return self._listener.lost(log)
@@ -312,5 +297,4 @@ _info = msgspec.json.Decoder(StreamInfo)
 
 
 def _unavailable(error: Away) -> Overloaded:
-    message = f"the store of streams cannot be used now: {error.reason}"
-    return Overloaded(message, retry_after=1.0, code="log_unavailable")
+    return Overloaded(f"the store of streams cannot be used now: {error.reason}", code="log_unavailable")

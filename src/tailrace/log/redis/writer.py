@@ -18,7 +18,8 @@ from tailrace.log.redis.connection import Away, Server, backoff
 from tailrace.log.redis.durability import Barrier
 from tailrace.log.redis.keys import hashed
 from tailrace.log.redis.log import RedisLog
-from tailrace.log.redis.scripts import APPEND, BEGIN, FENCED, GAP, OWNED, STORED, UNKNOWN, Argument, Command
+from tailrace.log.redis.lua import Argument, Command
+from tailrace.log.redis.scripts import APPEND, BEGIN, FENCED, GAP, OWNED, STORED, UNKNOWN
 from tailrace.log.redis.spec import RedisSpec
 
 CALL_BYTES, CALL_FRAMES = 256 * 1024, 1000
