@@ -24,9 +24,9 @@ MIN_SECRET = 8
 _LOOKS_LIKE_ONE = re.compile(
     r"""(?P<before>
           (?i:\b(?:bearer|basic)\s+)                                          # Authorization's value
-        | (?i:\b(?:x-api-key|x-goog-api-key|api-key|api_key|authorization|cookie)["']?\s*[:=]\s*["']?
+        | (?i:\b(?:x-api-key|x-goog-api-key|api-key|api_key|authorization|cookie)["']?\s*[:=]\s*b?["']?
              (?:(?:bearer|basic)\s+)?)
-        | (?i:[?&](?:key|token|api_key)=)                                     # in an address
+        | (?i:\b(?:key|token|api_key)=)                                        # in an address
         | (?i:\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)(?=[^\s/@]+@)                  # a password in an address
       )
       [^\s"'&<>@,;]+
