@@ -107,7 +107,7 @@ async def play(server: RedisServer, steps: list[tuple[Any, ...]]) -> None:
             assert (run.wrong, listener.cut, listener.ended) == ([], [], [])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(steps=st.lists(STEP, max_size=14))
 def test_whatever_happens_there_is_one_log(server: RedisServer, steps: list[tuple[Any, ...]]) -> None:
     asyncio.run(play(server, steps))

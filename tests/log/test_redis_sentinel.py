@@ -16,7 +16,7 @@ from tests.redis_servers import Cluster, needs_redis, redis_cluster
 
 pytestmark = [pytest.mark.anyio, needs_redis, pytest.mark.system, pytest.mark.timeout(600)]
 
-FAILOVERS = int(os.environ.get("TAILRACE_FAILOVERS", "5"))
+FAILOVERS = int(os.environ.get("TAILRACE_FAILOVERS", "3"))
 """Each takes a little more than a second; `make chaos` does fifty."""
 
 
