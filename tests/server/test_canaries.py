@@ -258,9 +258,9 @@ async def test_secrets_turn_up_nowhere(house: House) -> None:
         heard = Heard(house, http)
         streams = []
         for model in MODELS:
-            for stream in (True, False):
+            for streamed in (True, False):
                 for path, body in bodies(model, marks.prompt).items():
-                    answer = await heard.ask("alice", "POST", path, {**body, "stream": stream})
+                    answer = await heard.ask("alice", "POST", path, {**body, "stream": streamed})
                     streams.append(answer.get("tailrace-stream-id", ""))
         stream = next(filter(None, streams))
         token = json.loads((await heard.ask("alice", "POST", f"/streams/{stream}/tokens", {}))["body"])["token"]

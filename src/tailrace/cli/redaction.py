@@ -24,7 +24,7 @@ MIN_SECRET = 8
 _LOOKS_LIKE_ONE = re.compile(
     r"""(?P<before>
           (?i:\b(?:bearer|basic)\s+)                                          # Authorization's value
-        | (?i:\b(?:x-api-key|x-goog-api-key|api-key|api_key|authorization|cookie)["']?\s*[:=]\s*b?["']?
+        | (?i:\b(?:x-api-key|x-goog-api-key|api-key|api_key|authorization|cookie)["']?\s*[:=]\s*(?:b?["'])?
              (?:(?:bearer|basic)\s+)?)
         | (?i:\b(?:key|token|api_key)=)                                        # in an address
         | (?i:\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)(?=[^\s/@]+@)                  # a password in an address
