@@ -32,7 +32,7 @@ from tailrace.engine.upstream import Upstream
 from tailrace.errors import NotFound, Overloaded
 from tailrace.events import Ending
 from tailrace.ledger import Ledger, NoLedger
-from tailrace.log import Claim, LogStore, MemoryStore, StreamLog
+from tailrace.log import Claim, LogStore, MemoryStore, StreamInfo, StreamLog
 from tailrace.structured import ToolGate
 
 SWEEP = 5.0
@@ -91,6 +91,7 @@ class Relay:
             jitter=jitter,
             new_id=lambda: secrets.token_hex(16),
         )
+        self._opening: set[asyncio.Future[None]] = set()
         self._live: dict[str, Generation] = {}
         self._ended: dict[str, Generation] = {}
         self._sweeper: asyncio.Task[None] | None = None
@@ -131,7 +132,7 @@ class Relay:
         if len(self._live) >= self.limits.logs or self.store.full:
             raise Overloaded("too many answers are being written")
         info = info_of(ask, door, request, stream_id=self._new_id(), created=self._wall_clock())
-        log = await self.store.create(info, ids=door.ids, claim=ask.claim)
+        log = await self._begun(info, ids=door.ids, claim=ask.claim)
         if log.info.id != info.id:
             return Opened(log, request, plans[0].ignored, joined=True)
         claim = ask.claim  # not ``ask``: an ended generation is kept for a while, and should not keep the request
@@ -155,6 +156,16 @@ class Relay:
             self._attempts.carry(generation, plans, answering), name=f"generation {info.id[:8]}"
         )
         return Opened(log, request, plans[0].ignored, policy.repair, open_early_after=policy.open_early_after)
+
+    async def _begun(self, info: StreamInfo, *, ids: bool, claim: Claim | None) -> StreamLog:
+        opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._opening.add(opening)
+        try:
+            return await self.store.create(info, ids=ids, claim=claim)
+        finally:
+            self._opening.discard(opening)
+            # Heard when the loop turns: the generation has begun by then.
+            opening.set_result(None)
 
     def generation(self, stream_id: str) -> Generation | None:
         """Return the generation of that id while this process knows it."""
@@ -234,8 +245,11 @@ class Relay:
         """
         self.draining = True
         self.store.sever()
-        if self._live:
-            await asyncio.wait([generation.over for generation in self._live.values()], timeout=grace)
+        now = asyncio.get_running_loop().time
+        until = now() + grace
+        # Whoever had been let in when this began may still be waiting for the store.
+        while (left := until - now()) > 0 and (pending := [*self._opening, *(g.over for g in self._live.values())]):
+            await asyncio.wait(pending, timeout=left)
         for generation in list(self._live.values()):
             generation.shut_down()
 
