@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,9 +58,10 @@ def serve(
 
     settings = read_settings(config, host, port, workers)
     set_up(settings.logging, settings.hidden)
-    if settings.server.workers > 1:
-        return _many(settings, config, yes=yes)
-    return _one(settings, yes=yes)
+    code = _many(settings, config, yes=yes) if settings.server.workers > 1 else _one(settings, yes=yes)
+    # What is left is taking an interpreter apart, a second on a busy machine: part of the time that was promised.
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _one(settings: Settings, *, yes: bool) -> int:
@@ -71,7 +74,6 @@ def _one(settings: Settings, *, yes: bool) -> int:
 
 
 def _many(settings: Settings, config: Path | None, *, yes: bool) -> int:
-    from tailrace.cli.compose import ready_for
     from tailrace.errors import ConfigError
     from tailrace.server import Supervisor, bind, url_of
 
@@ -81,8 +83,11 @@ def _many(settings: Settings, config: Path | None, *, yes: bool) -> int:
             f"{spec.workers} workers need one log that all of them can read, or a stream could be resumed only in the "
             'process that began it: set [log] backend = "redis" and url = "redis://…", or run one worker'
         )
-    # Before there are workers, who could ask nobody, and would all ask.
-    ready_for(settings, yes=yes)
+    if settings.local:
+        from tailrace.cli.compose import ready_for
+
+        # Before there are workers, who could ask nobody, and would all ask.
+        ready_for(settings, yes=yes)
 
     def renewed() -> partial[None]:
         return partial(_work, read_settings(config, spec.host, spec.port, spec.workers))
@@ -100,8 +105,6 @@ def _many(settings: Settings, config: Path | None, *, yes: bool) -> int:
 
 def _work(settings: Settings, seat: Seat) -> None:
     """Run in each worker."""
-    import sys
-
     import structlog
 
     from tailrace.cli.compose import composed

@@ -20,17 +20,17 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+import structlog
 import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
 from tailrace.engine import Relay
 from tailrace.server.app import create_app
-from tailrace.server.http import Receive, Scope, Send
+from tailrace.server.draining import DrainingApp
 from tailrace.server.listen import BACKLOG, bind, url_of
 from tailrace.server.protocol import GuardedProtocol, raise_file_limit
 from tailrace.server.spec import ServerSpec
@@ -56,8 +56,13 @@ HUNG = 5.0
 """Seconds past the grace at which the process is ended by force, with every thread's stack on stderr: by then a
 thread hangs in the operating system (a name server that does not answer) or there is a bug."""
 
+LEAVING = 0.3
+"""Seconds at least, all that is left of the grace at most, for closing files and connections of our own."""
+
 POLL = 0.02
 """Seconds between two looks at whether all connections are closed, during a shutdown only."""
+
+_log = structlog.get_logger("tailrace.server")
 
 
 class Server(uvicorn.Server):
@@ -89,7 +94,7 @@ class Server(uvicorn.Server):
         self._before: dict[int, Any] = {}
         self._asked: list[int] = []
         self._drain: asyncio.Task[None] | None = None
-        self._deadline = 0.0
+        self._began = self._deadline = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_hangup: Callable[[], None] | None = None
         """What SIGHUP does, where signals are taken over; None leaves it alone."""
@@ -143,8 +148,10 @@ class Server(uvicorn.Server):
         """Take no new work, and see to it that what there is ends within ``grace`` seconds."""
         if self._before:
             faulthandler.dump_traceback_later(grace + HUNG, exit=True)
-        self._deadline = asyncio.get_running_loop().time() + grace
+        now = asyncio.get_running_loop().time()
+        self._began, self._deadline = self._began or now, now + grace
         self._drain = asyncio.ensure_future(self._relay.drain(grace))
+        _log.info("draining", streams=self._relay.live, connections=len(self.server_state.connections), grace=grace)
         # Those that are being answered are closed after it, as their heads may not have said.
         self._close_connections(idle=False)
 
@@ -160,7 +167,11 @@ class Server(uvicorn.Server):
         self._close_connections(idle=True)
         await self._quiet(lambda: self._deadline + LAST_WORDS)
         await self._cut()
-        await self.lifespan.shutdown()
+        # What is owed to the ledger and the log is written, if they answer; if not, a later start finds it open.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(max(self._deadline + LAST_WORDS, now()) + LEAVING):
+                await self.lifespan.shutdown()
+        _log.info("ended", seconds=round(now() - self._began, 3))
 
     async def _quiet(self, until: Callable[[], float]) -> None:
         """Wait for the end of all that goes on, at most until the time of ``until``, which a second signal changes."""
@@ -201,42 +212,13 @@ class Server(uvicorn.Server):
     async def _cut(self) -> None:
         """Close every connection that is left, whatever it has not been sent, and let its request end."""
         state = self.server_state
+        _log.info("drained", cut=len(state.connections))
         for connection in list(state.connections):
             connection.transport.abort()
         if state.tasks:
             await asyncio.wait(list(state.tasks), timeout=LAST_WORDS / 5)
         for task in list(state.tasks):
             task.cancel()
-
-
-class DrainingApp:
-    """The app, with connections closed after their answer once the relay drains: the next request goes elsewhere.
-
-    ``failure`` is what kept its lifespan from starting, which uvicorn would only log.
-    """
-
-    def __init__(self, app: ASGIApp, relay: Relay) -> None:
-        self.failure: Exception | None = None
-        self._app = app
-        self._relay = relay
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on. Asked only when it begins, so that a stream's writes pay nothing for it."""
-        try:
-            await self._app(scope, receive, _closing(send) if self._relay.draining else send)
-        except Exception as error:
-            if scope["type"] == "lifespan":
-                self.failure = error
-            raise
-
-
-def _closing(send: Send) -> Send:
-    async def closing(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-        await send(message)
-
-    return closing
 
 
 def make_server(
