@@ -29,7 +29,7 @@ def environ(**more: str) -> dict[str, str]:
 class AtTerminal:
     """A command at a terminal of its own; what it says is collected in ``screen``."""
 
-    def __init__(self, *words: str, piped_out: int | None = None) -> None:
+    def __init__(self, *words: str, piped_out: int | None = None, variables: Mapping[str, str] | None = None) -> None:
         self.screen = ""
         self._master, slave = pty.openpty()
         # The shell becomes the leader of a session without a terminal; the first one it opens is its own from then
@@ -38,7 +38,7 @@ class AtTerminal:
         self.process = subprocess.Popen(
             ["/bin/sh", "-c", script, "sh", os.ttyname(slave), *TAILRACE, *words],
             start_new_session=True,
-            env=environ(),
+            env=environ(**(variables or {})),
             stdin=subprocess.DEVNULL,
             stdout=piped_out or subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
