@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -202,3 +203,5 @@ def test_ctrl_c_at_a_terminal_ends_all_of_it_quietly(tmp_path: Path) -> None:
             at.type("\x03")
             assert at.ended() == 0
             assert "Traceback" not in at.screen
+            # The terminal told the workers, too; had they listened, the parent's word would have been their second.
+            assert len(re.findall(r"draining\b", at.screen)) == 2

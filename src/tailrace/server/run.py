@@ -113,7 +113,9 @@ class Server(uvicorn.Server):
             raise self._app.failure or RuntimeError("the server could not start") from None
         # Not earlier: until something can have begun, a signal may simply end the process.
         if self._signals and threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+            # A terminal sends its Ctrl-C to workers as well, whose parent tells them: twice would be by force.
+            numbers = (signal.SIGTERM,) if self._shared else HANDLED_SIGNALS
+            self._before = {number: signal.signal(number, self.handle_exit) for number in numbers}
             # Without keys to read again SIGHUP stays what it is: the end, when the terminal goes.
             if self.on_hangup is not None and hasattr(signal, "SIGHUP"):
                 self._loop.add_signal_handler(signal.SIGHUP, self.on_hangup)
