@@ -27,9 +27,13 @@ class Home(NamedTuple):
     http: aiohttp.ClientSession
 
 
+FOUND = available()
+"""Looked for once, before there is a loop that looking would block."""
+
+
 def weights() -> Path:
     """Return the model's file. Where it is not installed the test is skipped; with CI=true it fails."""
-    found = available()
+    found = FOUND
     if found.weights is None:
         if os.environ.get("CI") == "true":
             pytest.fail(found.reason)

@@ -247,8 +247,18 @@ async def test_a_provider_that_fails_and_fails_is_left_alone() -> None:
     assert len(book.opened) == 8
 
 
+async def test_a_routes_only_target_is_always_asked() -> None:
+    provider = Provider(FAILURES["unreachable"])
+    relay, _ = house(provider, breaker_failures=1, breaker_seconds=30.0)
+    async with relay:
+        for _ in range(3):
+            await the_end(await running(relay, asked()))
+    assert provider.calls == 3
+
+
 async def test_when_all_are_left_alone_the_client_is_told_for_how_long() -> None:
-    relay, _ = house(Provider(FAILURES["unreachable"]), breaker_failures=1, breaker_seconds=30.0)
+    down = [Provider(FAILURES["unreachable"]), Provider(FAILURES["refused"])]
+    relay, _ = house(*down, breaker_failures=1, breaker_seconds=30.0)
     async with relay:
         await the_end(await running(relay, asked()))
         generation = await running(relay, asked())

@@ -20,11 +20,11 @@ from tailrace.engine.failover import Next, Schedule
 from tailrace.engine.failures import FAULT, first_content_event, refused, resting, trace
 from tailrace.engine.generation import Generation
 from tailrace.engine.observer import Observers
+from tailrace.engine.settlement import Settlement
 from tailrace.engine.spec import ProviderSpec, Target
 from tailrace.engine.upstream import Call, Upstream
-from tailrace.engine.usage import closing_usage
 from tailrace.errors import Overloaded, ProviderError, RemoteProtocolError
-from tailrace.events import Error, UsageReport
+from tailrace.events import Error
 from tailrace.ledger import Attempt as Row
 from tailrace.ledger import Ledger, Outcome
 from tailrace.structured import ToolGate
@@ -112,10 +112,16 @@ class Attempts:
         number: int,
         answering: Answering,
         may_restart: Callable[[Error], bool] | None,
+        *,
+        alone: bool,
     ) -> Error | None:
-        """Make one attempt; return why another must follow it, or None when the generation has its end."""
+        """Make one attempt; return why another must follow it, or None when the generation has its end.
+
+        A provider that is ``alone`` in its route is asked whatever its breaker says: nobody else could answer, and one
+        client's bad requests must not close it to the others.
+        """
         breaker = self._breakers[plan.target.provider]
-        rest = breaker.wait(asyncio.get_running_loop().time())
+        rest = 0.0 if alone else breaker.wait(asyncio.get_running_loop().time())
         if rest > 0:
             return resting(plan.target.provider, rest)
         row = self._row(generation, plan, number)
@@ -138,7 +144,7 @@ class Attempts:
         )
         attempt.task = asyncio.current_task()
         attempt.may_restart = may_restart
-        attempt.settle = _Settlement(self._ledger, breaker, generation, attempt, row, observers=self._observers)
+        attempt.settle = Settlement(self._ledger, breaker, generation, attempt, row, observers=self._observers)
         generation.begin(attempt)
         try:
             await self._ask(generation, plan, attempt)
@@ -181,55 +187,6 @@ class Attempts:
         )
 
 
-class _Settlement:
-    """Closes the row of an attempt, once: by the generation's end when that was its own, else by its failure."""
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        breaker: Breaker,
-        generation: Generation,
-        attempt: Attempt,
-        row: Row,
-        *,
-        observers: Observers,
-    ) -> None:
-        self._ledger = ledger
-        self._observers = observers
-        self._breaker = breaker
-        self._generation = generation
-        self._attempt = attempt
-        self._row = row
-        self._started = asyncio.get_running_loop().time()
-        self._done = False
-
-    def __call__(self) -> None:
-        if self._done:
-            return
-        self._done = True
-        attempt, generation = self._attempt, self._generation
-        now = asyncio.get_running_loop().time()
-        theirs = attempt is generation.attempt
-        error = generation.error if theirs else attempt.failure
-        ending = generation.ending if theirs else error and error.ending
-        if error is not None:
-            self._breaker.failed(error, now)
-        fold, first = attempt.fold, attempt.first_content
-        said = fold.ended and fold.usage_label != "unknown"
-        usage = UsageReport(fold.usage, fold.usage_label) if said else closing_usage(fold)
-        outcome = Outcome(
-            ending=ending or "cancelled",
-            seconds=now - self._started,
-            first_content=None if first is None else first - self._started,
-            error=error.kind if error else None,
-            status=error.status if error else None,
-            usage=usage.usage,
-            label=usage.label,
-        )
-        self._ledger.close(self._row.id, outcome)
-        self._observers.attempt_ended(self._row, outcome)
-
-
 class _Run:
     """The attempts at one request as they are made: numbered, and where the route hedges, two at once."""
 
@@ -259,7 +216,14 @@ class _Run:
         self._number += 1
         generation, schedule = self._generation, self._schedule
         restarting = (lambda error: schedule.may_follow(target, error)) if generation.policy.restart else None
-        return await self._attempts.once(generation, self._plans[target], self._number, self._answering, restarting)
+        return await self._attempts.once(
+            generation,
+            self._plans[target],
+            self._number,
+            self._answering,
+            restarting,
+            alone=len(self._plans) == 1,
+        )
 
     async def _race(self, target: int, after: float) -> tuple[Error | None, int]:
         """Ask ``target``, and when it has said nothing for ``after`` seconds the next one as well."""

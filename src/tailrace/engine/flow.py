@@ -18,7 +18,7 @@ class Flow:
     ``clock`` gives monotonic seconds; `blocked_seconds` adds up how long the source has been paused.
     """
 
-    __slots__ = ("_blocked", "_clock", "_full", "_gates", "_readers", "_since", "_waiter", "paused")
+    __slots__ = ("_blocked", "_clock", "_full", "_gates", "_readers", "_paused", "_since", "_waiter")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -28,13 +28,17 @@ class Flow:
         self._waiter: asyncio.Future[None] | None = None
         self._since = 0.0
         self._blocked = 0.0
-        self.paused = False
+        self._paused = False
+
+    @property
+    def paused(self) -> bool:
         """Whether the source should hold back."""
+        return self._paused
 
     @property
     def blocked_seconds(self) -> float:
         """Seconds the source has been paused, the present pause included."""
-        return self._blocked + (self._clock() - self._since if self.paused else 0.0)
+        return self._blocked + (self._clock() - self._since if self._paused else 0.0)
 
     def joined(self, reader: object) -> None:
         """Take note of a reader that can take all there is."""
@@ -74,9 +78,9 @@ class Flow:
 
     def _decide(self) -> None:
         paused = bool(self._gates) or (bool(self._full) and len(self._full) == len(self._readers))
-        if paused == self.paused:
+        if paused == self._paused:
             return
-        self.paused = paused
+        self._paused = paused
         if paused:
             self._since = self._clock()
             return
@@ -86,7 +90,7 @@ class Flow:
 
     async def ready(self) -> None:
         """Wait until the source may be read."""
-        while self.paused:
+        while self._paused:
             if self._waiter is None or self._waiter.done():
                 self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter

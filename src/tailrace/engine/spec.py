@@ -166,7 +166,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     ``reader_stall``: seconds a reader may stay full before it is cut, its cursor intact.
     ``breaker_failures``/``breaker_seconds``: after so many failures in a row a provider is not asked for so long; then
     one request tries it. Five do not happen by chance; 30 s is the usual length of an incident that ends by itself. 0
-    failures: no breaker.
+    failures: no breaker. A route's only target is always asked, as nginx does with an upstream's only server.
     ``heartbeat``: seconds of silence before one is sent; the strictest usual proxy gives up after 30; 0 is off.
     ``open_early_after``: seconds to wait for the provider's first event before answering 200 without it.
     """
