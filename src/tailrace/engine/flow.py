@@ -18,7 +18,7 @@ class Flow:
     ``clock`` gives monotonic seconds; `blocked_seconds` adds up how long the source has been paused.
     """
 
-    __slots__ = ("_blocked", "_clock", "_full", "_gates", "_readers", "_paused", "_since", "_waiter")
+    __slots__ = ("_blocked", "_clock", "_full", "_gates", "_paused", "_readers", "_since", "_waiter")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
