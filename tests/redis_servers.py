@@ -264,13 +264,11 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.add(writer)
+        downstream = writer
         try:
             upstream, downstream = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._writers |= {writer, downstream}
-        try:
+            self._writers.add(downstream)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pump(reader, downstream, replies=False))
                 group.create_task(self._pump(upstream, writer, replies=True))
@@ -305,8 +303,11 @@ async def proxied(port: int) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         server.close()
+        # Connections that were accepted and not yet served close themselves: those that are, are told to.
+        proxy.cut = True
         proxy.flow()
         proxy.drop()
         for task in list(proxy._tasks):
             task.cancel()
-        await asyncio.gather(*proxy._tasks, return_exceptions=True)
+        serving = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__name__", "") == "_serve"]
+        await asyncio.gather(*serving, return_exceptions=True)

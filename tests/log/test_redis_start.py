@@ -191,7 +191,8 @@ async def test_a_replica_that_goes_away_holds_d3_up_and_no_lower_level(tmp_path:
             for one in (log, easy):
                 one.append(frames(1))
             await until(lambda: easy.tail == 1)
-            await asyncio.sleep(0.3)
+            # Longer than each node asks the replica for once.
+            await asyncio.sleep(0.8)
             # The master has the frame; nobody is shown it, neither here nor at a node that reads it there.
             assert (log.tail, log.read(0, 100), copy.tail) == (0, (b"", 0), 0)
             replica.go_on()
