@@ -203,9 +203,9 @@ class TestWhatIsSaidToTheRude:
             client.writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data + GET * 3)
             await client.reader.readuntil(b"content_block_delta")
             (generation,) = house.relay._live.values()
-            assert generation._readers
+            assert generation.readers
         async with asyncio.timeout(5):
-            while generation._readers:
+            while generation.readers:
                 await asyncio.sleep(0.01)
 
     async def test_100_continue_is_said_only_to_who_may_go_on(self, house: House) -> None:
@@ -232,7 +232,7 @@ class TestWhatIsSaidToTheRude:
             client.writer.write(GET)
             assert (await client.answer())[0] == 200
             (generation,) = house.relay._live.values()
-            assert len(generation._readers) <= 2  # the POST's connection and its sink
+            assert generation.readers <= 2  # the POST's connection and its sink
 
     async def test_too_many_connections_are_told(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(protocol, "max_connections", lambda: 2)
@@ -245,7 +245,7 @@ def test_as_many_files_are_taken_as_may_be() -> None:
     said = subprocess.run(
         [sys.executable, "-c", """
 import resource
-from tailrace.server.protocol import max_connections, raise_file_limit
+from tailrace.server.descriptors import max_connections, raise_file_limit
 hard = min(4000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
 before = max_connections()

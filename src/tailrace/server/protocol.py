@@ -12,22 +12,15 @@ or looked at while an answer is streamed.
 from __future__ import annotations
 
 import asyncio
-import sys
 from enum import Enum
-from http import HTTPStatus
 from typing import Any
 
 import httptools
-import msgspec
 import structlog
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from tailrace.dialects import DIALECTS
-from tailrace.events import Error
-from tailrace.server.errors import NEUTRAL
-
-if sys.platform != "win32":
-    import resource
+from tailrace.server.descriptors import max_connections
+from tailrace.server.heads import Head, Refused, judged, told
 
 HEAD_SECONDS = 10.0
 """For the head of a request: from the connection's beginning, or from the first byte of a further request. A head is
@@ -39,6 +32,11 @@ BODY_SECONDS = 30.0
 BODY_RATE = 4 * 1024
 """Bytes of a body that buy one more second. An image from a phone on EDGE (100 kbit/s up) comes three times as fast;
 a client that sends a byte now and then is out after 30 s. Framing around the bytes buys nothing."""
+
+LATE = 0.5
+"""Seconds by which a timer may be late before that counts as this process's own lateness. uvloop runs timers before it
+reads: after a turn that took longer than a deadline (5,000 clients that come back at once), it would close connections
+whose requests have long arrived."""
 
 LINGER_SECONDS = 2.0
 """How long the rest of a refused request is read and thrown away: closing at once would reset the connection, and
@@ -56,22 +54,7 @@ MAX_HEADERS = 100
 MAX_TARGET = 8 * 1024
 """Bytes of a request's target (RFC 9110 section 4.1 asks for 8,000)."""
 
-SPARE_FILES = 64
-"""File descriptors kept for what is no connection: logs, the ledger, the store, the listening socket."""
-
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Methods that are passed on, most of them to be answered 405; httptools knows thirty more, CONNECT among them."""
-
 _log = structlog.get_logger("tailrace.connection")
-
-
-class _Refused(Exception):
-    """Raised inside the parser's callbacks, which stops it."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 class _Phase(Enum):
@@ -102,6 +85,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._phase = _Phase.NOTHING
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._unended = 0
         """Bytes of the reads that a head has filled without ending."""
         self._head_bytes = 0
@@ -119,7 +103,7 @@ class GuardedProtocol(HttpToolsProtocol):
             transport.write(self._answer(503, "this server has no room for another connection"))
             transport.close()
         else:
-            self._timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+            self._arm(HEAD_SECONDS, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -141,7 +125,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._hear_no_more()
         except httptools.HttpParserError as error:
             cause = error.__context__
-            if isinstance(cause, _Refused):
+            if isinstance(cause, Refused):
                 self._refuse(cause.status, cause.reason)
             else:
                 self._refuse(400, "this is not a valid HTTP/1.1 request")
@@ -173,7 +157,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._answering():
             # RFC 9112 section 9.3.2 lets a server close instead: a client must be prepared to send again what came
             # behind the request that it saw answered. Nothing has been begun for it, so nothing is paid twice.
-            raise _Refused(400, "a request before the end of the answer")
+            raise Refused(400, "a request before the end of the answer")
         super().on_message_begin()
         self._phase = _Phase.HEAD
         self._unended = self._head_bytes = 0
@@ -182,31 +166,23 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take a piece of the target."""
         super().on_url(url)
         if len(self.url) > MAX_TARGET:
-            raise _Refused(414, "the request's target is too long")
+            raise Refused(414, "the request's target is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field. One behind the body is no header (RFC 9110 section 6.5.1), whatever its name says."""
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > MAX_HEAD:
-            raise _Refused(431, "the request's head is too large")
+            raise Refused(431, "the request's head is too large")
         if self._phase is _Phase.HEAD:
             super().on_header(name, value)
             if len(self.headers) > MAX_HEADERS:
-                raise _Refused(431, f"more than {MAX_HEADERS} header fields")
+                raise Refused(431, f"more than {MAX_HEADERS} header fields")
 
     def on_headers_complete(self) -> None:
         """Judge the head, then let uvicorn begin the answer."""
-        method = self.parser.get_method().decode("ascii")
         version = self.parser.get_http_version()
-        if version not in {"1.0", "1.1"}:
-            raise _Refused(505, "only HTTP/1.1 is spoken here")
-        if method not in METHODS:
-            raise _Refused(501, "an unknown method")
-        fields = _fields(self.headers)
-        self._check_host(fields.get(b"host", []), version)
-        self._check_framing(fields, version)
-        if self.parser.should_upgrade() and (self._announced or b"transfer-encoding" in fields):
-            raise _Refused(400, "no upgrade of a request with a body")
+        head = Head(self.parser.get_method().decode("ascii"), version, self.url, self.headers)
+        self.url, self._announced = judged(head, upgrades=self.parser.should_upgrade())
         if version == "1.0":
             self.expect_100_continue = False
         super().on_headers_complete()
@@ -216,29 +192,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._body_bytes = 0
         self._body_began = 0.0
-
-    def _check_host(self, hosts: list[bytes], version: str) -> None:
-        """RFC 9112 section 3.2: exactly one; and a target that names a host must name the same."""
-        if len(hosts) > 1 or (not hosts and version == "1.1"):
-            raise _Refused(400, "a request has one Host")
-        if self.url.startswith(b"/"):
-            return
-        scheme, separator, rest = self.url.partition(b"://")
-        authority, slash, path = rest.partition(b"/")
-        if not separator or scheme.lower() not in {b"http", b"https"} or authority.lower() != b"".join(hosts).lower():
-            raise _Refused(400, "a target that is not on this server")
-        self.url = slash + path if slash else b"/"
-
-    def _check_framing(self, fields: dict[bytes, list[bytes]], version: str) -> None:
-        """RFC 9112 section 6: what two readers of a request could read differently is no request."""
-        lengths, codings = fields.get(b"content-length", []), fields.get(b"transfer-encoding", [])
-        if codings and (lengths or version == "1.0" or [coding.lower() for coding in codings] != [b"chunked"]):
-            raise _Refused(400, "a body has a length, or comes in chunks")
-        if len(lengths) > 1:
-            raise _Refused(400, "a body has one length")
-        if any(value.lower() != b"100-continue" for value in fields.get(b"expect", [])):
-            raise _Refused(417, "only 100-continue can be expected")
-        self._announced = int(lengths[0]) if lengths else None if codings else 0
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -280,7 +233,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _head_is_late(self) -> None:
         self._timer = None
-        if self._phase is _Phase.HEAD:
+        if self.loop.time() - self._due > LATE:
+            # Not the client is late but this process: what has come must be read first.
+            self._arm(LATE, self._head_is_late)
+        elif self._phase is _Phase.HEAD:
             self._refuse(408, f"no whole request within {HEAD_SECONDS:g} s")
         else:
             # Browsers open connections on suspicion; an answer there would be taken for that of a later request.
@@ -288,10 +244,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _body_is_late(self) -> None:
         now = self.loop.time()
+        late = now - self._due > LATE
         due = self._body_began + BODY_SECONDS + self._body_bytes / BODY_RATE
-        if self.flow.read_paused:
+        if self.flow.read_paused or late:
             # The door is busy, not the client.
-            due = now + BODY_SECONDS
+            due = now + (LATE if late else BODY_SECONDS)
         if now < due:
             self._arm(due - now, self._body_is_late)
         else:
@@ -323,48 +280,14 @@ class GuardedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def _answer(self, status: int, reason: str) -> bytes:
-        kind: Any = {408: "timeout", 431: "too_large", 503: "overloaded"}.get(status, "invalid_request")
-        code = HTTPStatus(status).name.lower()
-        body = msgspec.json.encode(DIALECTS[NEUTRAL].error_body(Error(kind, reason, code=code, status=status)))
-        fields = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-        ]
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            fields.append((b"retry-after", b"1"))
-        lines = b"".join(b"%b: %b\r\n" % field for field in fields)
-        return b"%b%b\r\n%b" % (STATUS_LINE[status], lines, body)
+        return told(status, reason, self.server_state.default_headers)
 
     def _arm(self, seconds: float, then: Any) -> None:
         self._disarm()
-        self._timer = self.loop.call_later(seconds, then)
+        self._due = self.loop.time() + seconds
+        self._timer = self.loop.call_at(self._due, then)
 
     def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _fields(headers: list[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:
-    found: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        found.setdefault(name, []).append(value)
-    return found
-
-
-def max_connections() -> int:
-    """Return how many clients this process can hold: each may need a second descriptor, for its provider."""
-    if sys.platform == "win32":
-        return sys.maxsize
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if soft == resource.RLIM_INFINITY else max(1, (soft - SPARE_FILES) // 2)
-
-
-def raise_file_limit() -> None:
-    """Take as many file descriptors as this process may have: 1,024, the usual default, is 480 streams."""
-    if sys.platform != "win32":
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft != hard:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -30,9 +30,10 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from tailrace.engine import Relay
 from tailrace.server.app import create_app
+from tailrace.server.descriptors import raise_file_limit
 from tailrace.server.draining import DrainingApp
 from tailrace.server.listen import BACKLOG, bind, url_of
-from tailrace.server.protocol import GuardedProtocol, raise_file_limit
+from tailrace.server.protocol import GuardedProtocol
 from tailrace.server.spec import ServerSpec
 
 UNFINISHED = "ASGI callable returned without completing response."
