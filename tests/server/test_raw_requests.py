@@ -56,7 +56,7 @@ async def place(front: str, folder: Path) -> AsyncIterator[Place]:
     async with Simulator() as sim:
         relay, spec, ready = Relay(providers(sim)), ServerSpec(port=0, shutdown_grace=0), asyncio.Event()
         sock = bind(spec)
-        server = make_server(relay, spec, ready.set)
+        server = make_server(relay, spec, ready.set, signals=False)
         app: Any = server.config.app
         asked: list[str] = []
 
