@@ -29,7 +29,7 @@ async def test_nagle_is_off_on_both_sides_and_the_send_buffer_is_bounded() -> No
         relay = Relay(providers(sim))
         sock = bind(ServerSpec(port=0))
         ready = asyncio.Event()
-        server = make_server(relay, ServerSpec(shutdown_grace=0), ready.set)
+        server = make_server(relay, ServerSpec(shutdown_grace=0), ready.set, signals=False)
         running = asyncio.ensure_future(server.serve(sockets=[sock]))
         await ready.wait()
         async with (
