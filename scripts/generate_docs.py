@@ -198,7 +198,11 @@ def decisions() -> str:
 
 
 def measured() -> str:
-    results = ROOT / "bench" / "figures.json"
+    return figures_of("figures.json")
+
+
+def figures_of(name: str) -> str:
+    results = ROOT / "bench" / name
     if not results.is_file():
         return "_No figures yet: `make bench` writes them._\n"
     figures = json.loads(results.read_text(encoding="utf-8"))
@@ -243,6 +247,22 @@ def parsers() -> str:
     )
 
 
+def example(name: str) -> str:
+    return f"```html\n{(ROOT / 'examples' / name).read_text(encoding='utf-8')}```\n"
+
+
+def example_eventsource() -> str:
+    return example("resume-eventsource.html")
+
+
+def example_fetch() -> str:
+    return example("resume-fetch.html")
+
+
+def resume_cost() -> str:
+    return figures_of("resume.json")
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
     for part in (
@@ -258,6 +278,9 @@ PARTS: dict[str, Callable[[], str]] = {
         faults,
         metrics,
         decisions,
+        example_eventsource,
+        example_fetch,
+        resume_cost,
         measured,
         parsers,
     )

@@ -68,7 +68,7 @@ export type LinkEvent =
   | { readonly type: "reconnecting"; readonly attempt: number; readonly delayMs: number };
 
 /** The relay began the answer anew: every event before this one is revoked, and the answer comes again from its
- * beginning. Only where `restarts` were asked for. `reason` is how the attempt ended that is given up. */
+ * beginning. Only where `restarts` were asked for. `reason` is the kind of error that was behind it. */
 export interface ResetEvent {
   readonly type: "reset";
   readonly reason: string;

@@ -16,7 +16,7 @@ RESET = "tailrace.reset"
 class Reset(msgspec.Struct, frozen=True, tag="reset", tag_field="type"):
     """Everything before is revoked, and the answer comes again from its beginning.
 
-    ``reason`` is how the attempt ended that it takes the place of (``truncated``, …).
+    ``reason`` is the kind of error that the attempt before ended with (``truncated``, ``timeout``, …).
     """
 
     reason: str
