@@ -148,9 +148,11 @@ def main() -> None:
             nodes = [serve(stack, folder, f"node{n}", provider, redis) for n in range(2)]
             rows += asyncio.run(measure(nodes[0], {"another node, by Redis": nodes[1]}, args))
     if args.json:
+        urgent = os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
+        urgently = " with real-time priority on a machine that was busy otherwise" if urgent else ""
         machine = (
             f"{args.rounds} connections in turn for each row, on {os.cpu_count()} cores, "
-            f"Python {platform.python_version()}, one run."
+            f"Python {platform.python_version()}, one run{urgently}."
         )
         head = [name.format(kb=args.kilobytes) for name in HEAD]
         text = json.dumps({"machine": machine, "head": head, "rows": rows}, indent=1, ensure_ascii=False)

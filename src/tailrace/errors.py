@@ -357,7 +357,7 @@ class StreamRestarted(StreamError):
     """The relay began the answer anew, and what the loop that raises this had given belongs to the one before.
 
     Raised only where restarts were asked for, by loops that cannot say it themselves. ``partial`` is the revoked
-    message, ``reason`` the kind of error behind it. The stream goes on: another loop over it gives the new answer whole.
+    message, ``reason`` the kind of error behind it. The stream goes on: another loop gives the new answer whole.
     """
 
     def __init__(self, reason: str, *, partial: Any = None, stream_id: str | None = None) -> None:

@@ -42,7 +42,7 @@ class Sight(NamedTuple):
         return await self.text()
 
     async def text(self) -> str:
-        return await self.page.locator("#answer").evaluate("node => node.textContent")
+        return str(await self.page.locator("#answer").evaluate("node => node.textContent"))
 
     async def said(self, words: str) -> None:
         await expect(self.page.locator("#status")).to_have_text(words)

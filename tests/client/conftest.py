@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from tailrace.client import retry
-from tailrace.engine import ProviderSpec, Relay
+from tailrace.engine import Limits, Policy, ProviderSpec, Relay, RouteSpec, Secret, Target
+from tailrace.server import ServerSpec
 from tailrace.simulator import Simulator
 from tailrace.testing import serving
 from tests.client.colours import COLOURS
@@ -28,8 +30,14 @@ def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+KEY = "sk-of-the-house-0001"
+
+
 class House(NamedTuple):
+    """``guarded`` is a relay like that at ``url``, for whoever has `KEY`."""
+
     url: str
+    guarded: str
     simulator: Simulator
 
 
@@ -48,8 +56,17 @@ def house() -> Iterator[House]:
                 "ant": ProviderSpec(name="ant", dialect="anthropic", base_url=simulator.url, models=("sim",)),
                 "oai": ProviderSpec(name="oai", dialect="openai_chat", base_url=f"{simulator.url}/v1"),
             }
-            async with serving(Relay(specs)) as url:
-                houses.append(House(url, simulator))
+            specs["frail"] = msgspec.structs.replace(specs["ant"], name="frail")
+            unsure = RouteSpec(
+                name="unsure",
+                targets=(Target("frail", "sim:tokens=40,fault=cut_event@9"), Target("oai", "sim:tokens=12,seed=9")),
+                policy=Policy(restart=True),
+            )
+            # What breaks off on request must not be left alone for it.
+            relay = Relay(specs, {"unsure": unsure}, limits=Limits(breaker_failures=1000))
+            locked = ServerSpec(port=0, shutdown_grace=0.0, keys=(Secret(KEY),))
+            async with serving(relay) as url, serving(Relay(specs), locked) as guarded:
+                houses.append(House(url, guarded, simulator))
                 over.append(lambda: loop.call_soon_threadsafe(end.set))
                 ready.set()
                 await end.wait()

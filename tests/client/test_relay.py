@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from tailrace.client import Cancel, OnDisconnect, retry
-from tailrace.errors import StatusError, StreamError
+from tailrace.client import Cancel, OnDisconnect, Reset, retry
+from tailrace.errors import StatusError, StreamError, StreamRestarted
 from tailrace.events import Event, TextDelta
 from tests.client.colours import connect
-from tests.client.conftest import House
+from tests.client.conftest import KEY, House
 from tests.client.wire import pass_on
 
 pytestmark = pytest.mark.anyio
@@ -110,3 +110,56 @@ async def test_a_stream_that_the_relay_does_not_know_cannot_be_resumed(colour: s
         with pytest.raises(StatusError) as caught:
             await client.resume("unknown").open()
     assert caught.value.status == 404
+
+
+async def test_a_view_token_reads_and_stops_what_the_key_began(colour: str, house: House) -> None:
+    asked = ASKED | {"model": "ant/sim:tokens=4000,rate=200"}
+    async with connect(colour, None, house.guarded, api_key=KEY) as owner:
+        async with owner.stream(**asked, on_disconnect="detach") as stream:
+            await anext(stream)
+        read = await owner.share(stream.stream_id)
+        stop = await owner.share(stream.stream_id, scope="stop")
+    async with connect(colour, None, house.guarded) as guest:
+        with pytest.raises(StatusError) as refused:
+            await guest.resume(stream.stream_id).open()
+        assert refused.value.status == 401
+        with pytest.raises(StatusError) as refused:
+            await guest.stop(stream.stream_id, token=read.token)
+        assert refused.value.status == 404
+        async with guest.resume(stream.stream_id, token=stop.token) as reader:
+            async for event in reader:
+                if isinstance(event, TextDelta):
+                    await reader.stop()
+        assert reader.ending == "cancelled"
+        async with guest.resume(stream.stream_id, token=read.token) as again:
+            with pytest.raises(StreamError) as caught:
+                await again.get_final_message()
+        assert caught.value.partial.text == reader.message.text
+
+
+async def test_an_answer_that_a_provider_breaks_off_comes_anew_from_another(colour: str, house: House) -> None:
+    async with connect(colour, None, house.url) as client:
+        # What the second provider says is written down by its own, unbroken, answer.
+        truth = await client.create(model="oai/sim:tokens=12,seed=9", messages="Hi")
+        async with client.stream(model="unsure", messages="Hi", restarts=True) as stream:
+            with pytest.raises(StreamRestarted) as caught:
+                await drained(stream.text_stream)
+            assert caught.value.partial.text
+            text = "".join([piece async for piece in stream.text_stream])
+        assert text == truth.text
+        assert caught.value.partial.text != text[: len(caught.value.partial.text)]
+        assert (await client.create(model="unsure", messages="Hi", restarts=True)).text == text
+        # Not asked for, it is what it is.
+        with pytest.raises(StreamError) as broken:
+            await client.create(model="unsure", messages="Hi")
+        assert broken.value.ending == "truncated"
+        # Whoever reads the stream later is told as well.
+        async with client.resume(stream.stream_id) as later:
+            events = [event async for event in later]
+        assert sum(isinstance(event, Reset) for event in events) == 1
+        assert later.message.text == text
+
+
+async def drained(pieces: Any) -> None:
+    async for _ in pieces:
+        pass

@@ -121,6 +121,45 @@ async def test_a_stream_that_was_left_goes_on_from_its_cursor(client: openai.Ope
 
 
 @each_provider
+async def test_a_stopped_stream_is_read_from_its_cursor_to_an_end_that_is_none(
+    client: openai.OpenAI, provider: str
+) -> None:
+    model = f"{provider}/sim:tokens=4000,rate=200"
+    heard: list[str] = []
+
+    def use() -> None:
+        last, identity = -1, ""
+        for event in client.responses.create(model=model, input="Hello", stream=True):
+            last = event.sequence_number
+            if event.type == "response.created":
+                identity = event.response.id
+            if event.type == "response.output_text.delta":
+                heard.append(event.delta)
+                if len(heard) > 5:
+                    break
+        # Nobody reads it, and it goes on.
+        while len(whole(client.responses.retrieve(identity)).text) < 80:
+            pass
+        stopped = client.responses.cancel(identity)
+        assert stopped.status == "cancelled"
+        rest: Any = client.responses.retrieve(identity, stream=True, starting_after=last)
+        with pytest.raises(openai.APIError):
+            read(rest, last)
+        assert len(heard) > 6
+        assert "".join(heard) == whole(stopped).text
+        assert expected(parse(model)).text.startswith("".join(heard))
+
+    def read(events: Any, last: int) -> None:
+        for number, event in enumerate(events, last + 1):
+            assert event.sequence_number == number
+            assert event.type != "response.completed"
+            if event.type == "response.output_text.delta":
+                heard.append(event.delta)
+
+    await anyio.to_thread.run_sync(use)
+
+
+@each_provider
 async def test_the_helper_goes_on_from_its_cursor(client: openai.OpenAI, provider: str) -> None:
     """It asks for the whole stream again and passes over what came before."""
     model = f"{provider}/sim-tool:tokens=12"

@@ -9,7 +9,9 @@ const seen = { events: [], opened: 0, errors: 0 };
 const source = new EventSource(url);
 
 for (const name of names) {
-  source.addEventListener(name, ({ data, lastEventId }) => seen.events.push([name, lastEventId, data]));
+  source.addEventListener(name, ({ data, lastEventId }) => {
+    if (data !== undefined) seen.events.push([name, lastEventId, data]); // a lost connection is an "error", too
+  });
 }
 source.addEventListener("open", () => (seen.opened += 1));
 source.addEventListener("error", () => {

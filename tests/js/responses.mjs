@@ -76,6 +76,31 @@ async function resumed(client, model, outcome) {
   outcome.answer = { ...whole(await rest.finalResponse()), text: seen };
 }
 
+/** Stopped in the middle: the rest is read from its cursor, to an end that is none. */
+async function stopped(client, model, outcome) {
+  let identity, last;
+  const stream = await client.responses.create({ ...ask(model), max_output_tokens: 5000, stream: true });
+  for await (const event of stream) {
+    last = event.sequence_number;
+    if (event.type === "response.created") identity = event.response.id;
+    if (event.type === "response.output_text.delta") {
+      outcome.answer.text += event.delta;
+      if (outcome.answer.text.length > 20) break;
+    }
+  }
+  while (whole(await client.responses.retrieve(identity)).text.length < 80); // nobody reads it, and it goes on
+  outcome.answer.reason = whole(await client.responses.cancel(identity)).text;
+  outcome.pieces = 0;
+  const rest = await client.responses.retrieve(identity, { stream: true, starting_after: last });
+  for await (const event of rest) {
+    if (event.sequence_number !== (last += 1)) throw new Error(`${event.sequence_number} after ${last - 1}`);
+    if (event.type === "response.output_text.delta") {
+      outcome.answer.text += event.delta;
+      outcome.pieces += 1;
+    }
+  }
+}
+
 function whole(response) {
   const answer = nothing();
   for (const item of response.output) {
@@ -93,6 +118,6 @@ function whole(response) {
 await run(
   "openai",
   OpenAIError,
-  { raw, helper, whole: inOnePiece, resumed },
+  { raw, helper, whole: inOnePiece, resumed, stopped },
   (url) => new OpenAI({ baseURL: `${url}/v1`, apiKey: "key", maxRetries: 0, timeout: 30_000 }),
 );

@@ -15,6 +15,7 @@ import pytest
 from tailrace.simulator import bytes_of, expected, parse
 from tests.js.node import run
 from tests.server.conftest import House
+from tests.server.key_house import ALICE, headers, key_house
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system]
 
@@ -97,6 +98,48 @@ async def test_cut_in_the_middle_it_reads_the_plain_feed_to_its_end(house: House
     assert last == str(len(seen.events))
     assert seen.opened == 2
     assert len(house.sim.requests) == 1
+
+
+async def test_stopped_in_the_middle_it_hears_why_and_closes_for_good(house: House) -> None:
+    model = "ant/sim:tokens=4000,rate=200"
+    body = {"model": model, "prompt": "Hello"}
+    async with house.http.post(house.url + "/stream", json=body) as response:
+        stream_id = response.headers["tailrace-stream-id"]
+        proxy = Proxy(house.url, [900, 1 << 30])
+        async with proxy.listening():
+            reading = asyncio.ensure_future(
+                run("event-source.mjs", f"{proxy.url}/streams/{stream_id}", "message", "error")
+            )
+            async with asyncio.timeout(30):
+                while len(proxy.requests) < 2:  # it has been cut, and has come back
+                    await asyncio.sleep(0.01)
+            async with house.http.post(f"{house.url}/streams/{stream_id}/stop") as stopped:
+                assert (await stopped.json())["ending"] == "cancelled"
+            seen = msgspec.json.decode(await reading, type=Seen)
+    *texts, (name, number, error) = seen.events
+    assert (name, json.loads(error)["ending"]) == ("error", "cancelled")
+    assert [int(at) for _, at, _ in seen.events] == list(range(1, int(number) + 1))
+    assert expected(parse(model)).text.startswith("".join(json.loads(data) for _, _, data in texts))
+    assert proxy.cursors()[-1] == number
+
+
+async def test_a_view_token_in_the_url_is_enough_and_comes_along_when_it_reconnects() -> None:
+    model = "ant/sim:tokens=60,rate=100"
+    async with key_house() as house:
+        owner = headers(ALICE)
+        body = {"model": model, "prompt": "Hello"}
+        async with house.http.post(house.url + "/stream", json=body, headers=owner) as response:
+            stream = f"/streams/{response.headers['tailrace-stream-id']}"
+        async with house.http.post(f"{house.url}{stream}/tokens", json={"seconds": 60}, headers=owner) as response:
+            token = (await response.json())["token"]
+        proxy = Proxy(house.url, [900, 1 << 30])
+        async with proxy.listening():
+            printed = await run("event-source.mjs", f"{proxy.url}{stream}?token={token}", "message")
+            without = await run("event-source.mjs", f"{proxy.url}{stream}", "message")
+    seen = msgspec.json.decode(printed, type=Seen)
+    assert "".join(json.loads(data) for _, _, data in seen.events[:-1]) == expected(parse(model)).text
+    assert seen.opened == 2
+    assert msgspec.json.decode(without, type=Seen) == Seen([], 0, 1)
 
 
 async def test_named_events_of_a_finished_answer(house: House) -> None:

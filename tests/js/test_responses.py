@@ -59,6 +59,17 @@ async def test_a_stream_that_was_left_goes_on_from_its_cursor(house: House) -> N
         assert outcome.pieces
 
 
+async def test_a_stopped_stream_is_read_from_its_cursor_to_an_end_that_is_none(house: House) -> None:
+    models = [f"{provider}/sim:tokens=4000,rate=200" for provider in checks.PROVIDERS]
+    for model, outcome in zip(models, await way(SCRIPT, "stopped")(house.url, models), strict=True):
+        assert outcome.failure is not None
+        assert "openai.APIError" in outcome.failure.kinds
+        # The script puts there what the cancelled response says.
+        assert outcome.answer.text == outcome.answer.reason
+        assert outcome.pieces
+        assert expected(parse(model)).text.startswith(outcome.answer.text)
+
+
 class TestHeartbeats:
     @pytest.fixture
     def limits(self) -> Limits:
