@@ -265,6 +265,10 @@ async def test_messages_may_be_lost(server: RedisServer, prefix: str) -> None:
         await until(lambda: copy.tail == 1, "the frame")
         server.command("HSET", f"{prefix}m:{log.info.id}", "stop", "1")
         await until(lambda: log.info.id in one.stopped, "the stop")
+        # Stored, and never announced: found at the next look.
+        server.command("XADD", f"{prefix}s:{log.info.id}", "2-0", "f", "id: 2\ndata: 2\n\n")
+        server.command("HSET", f"{prefix}m:{log.info.id}", "tail", "2")
+        await until(lambda: copy.tail == 2, "the frame that nobody announced")
         unwatch()
 
 
