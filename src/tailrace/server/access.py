@@ -160,6 +160,8 @@ class Access:
                     visit.task.cancel()
 
     async def __aenter__(self) -> Self:
+        if self.keyring.counted:
+            await self.quotas.prepare()
         return self
 
     async def __aexit__(self, *_: object) -> None:

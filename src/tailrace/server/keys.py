@@ -99,6 +99,12 @@ class Keyring:
         """The digests of all keys."""
         return {identity.owner for identity in self._identities.values()}
 
+    @property
+    def counted(self) -> bool:
+        """Whether any key has a limit that is counted over time."""
+        specs = [identity.spec for identity in self._identities.values()]
+        return any(spec.requests_per_minute or spec.tokens_per_day for spec in specs)
+
     def knows(self, owner: str) -> bool:
         """Whether ``owner``'s key is good, or nobody needs one."""
         return self.of(owner) is not None

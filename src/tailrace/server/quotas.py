@@ -89,6 +89,12 @@ class Quotas:
         if tokens > 0 and identity.spec.tokens_per_day is not None:
             await self._ask(lambda counters: counters.spend(identity.owner, tokens))
 
+    async def prepare(self) -> None:
+        """Make ready what the first request would wait for. Connects to nothing."""
+        await self._of(None)
+        if self._redis is not None:
+            await self._of(self._redis)
+
     async def aclose(self) -> None:
         """Disconnect."""
         for counters in self._counters.values():
