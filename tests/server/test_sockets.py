@@ -9,7 +9,7 @@ import pytest
 
 from tailrace.engine import HttpUpstream, ProviderSpec, Relay
 from tailrace.server import ServerSpec, bind, make_server, url_of
-from tailrace.server.listen import SEND_BUFFER
+from tailrace.server.listen import NOTSENT, SEND_BUFFER
 from tailrace.simulator import Simulator
 from tests.server.conftest import providers
 from tests.server.test_doors import body
@@ -42,6 +42,7 @@ async def test_nagle_is_off_on_both_sides_and_the_send_buffer_is_bounded() -> No
             assert nodelay(accepted) == 1
             # Linux doubles what is asked for, to leave room for its own bookkeeping.
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * SEND_BUFFER
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == NOTSENT
             upstream = relay._upstreams["ant"]
             assert isinstance(upstream, HttpUpstream)
             assert upstream._session is not None
