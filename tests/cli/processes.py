@@ -52,11 +52,16 @@ class AtTerminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._slave)
-        os.close(self._master)
+        self.hang_up()
 
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
+
+    def hang_up(self) -> None:
+        """Close the terminal."""
+        for end in (self._slave, self._master):
+            with contextlib.suppress(OSError):
+                os.close(end)
 
     def until(self, pattern: str) -> str:
         """Wait until ``pattern`` is on the screen."""

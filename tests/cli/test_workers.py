@@ -205,3 +205,12 @@ def test_ctrl_c_at_a_terminal_ends_all_of_it_quietly(tmp_path: Path) -> None:
             assert "Traceback" not in at.screen
             # The terminal told the workers, too; had they listened, the parent's word would have been their second.
             assert len(re.findall(r"draining\b", at.screen)) == 2
+
+
+def test_closing_the_terminal_ends_the_workers_instead_of_replacing_them(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as redis:
+        shared = {"TAILRACE__LOG__BACKEND": "redis", "TAILRACE__LOG__URL": redis.url, "OPENAI_API_KEY": "sk-x"}
+        with AtTerminal("serve", "--workers", "2", "--port", "0", variables=shared) as at:
+            at.until("Ctrl-C ends")
+            at.hang_up()
+            assert at.process.wait(SECONDS) == 0

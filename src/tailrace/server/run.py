@@ -35,6 +35,7 @@ from tailrace.server.draining import DrainingApp
 from tailrace.server.listen import BACKLOG, bind, url_of
 from tailrace.server.protocol import GuardedProtocol
 from tailrace.server.spec import ServerSpec
+from tailrace.server.terminal import Terminal
 
 UNFINISHED = "ASGI callable returned without completing response."
 """What uvicorn calls an error of the app. It is how a reader that was cut is left: its body must not look whole."""
@@ -96,6 +97,7 @@ class Server(uvicorn.Server):
         self._asked: list[int] = []
         self._drain: asyncio.Task[None] | None = None
         self._began = self._deadline = 0.0
+        self._terminal = Terminal()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.on_hangup: Callable[[], None] | None = None
         """What SIGHUP does, where signals are taken over; None leaves it alone."""
@@ -119,7 +121,7 @@ class Server(uvicorn.Server):
             self._before = {number: signal.signal(number, self.handle_exit) for number in numbers}
             # Without keys to read again SIGHUP stays what it is: the end, when the terminal goes.
             if self.on_hangup is not None and hasattr(signal, "SIGHUP"):
-                self._loop.add_signal_handler(signal.SIGHUP, self.on_hangup)
+                self._loop.add_signal_handler(signal.SIGHUP, self._hung_up, self.on_hangup)
         self._on_ready()
 
     @contextlib.contextmanager
@@ -133,11 +135,20 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the form of a signal handler
         """Drain at the first call, end at once at the second. May be called from another thread."""
+        # If the terminal's end is the reason, the first line about it would be an error.
+        self._terminal.gone()
         self._asked.append(sig)
         # The loop is closed for who asks when all is over.
         with contextlib.suppress(RuntimeError):
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._obey)
+
+    def _hung_up(self, reload: Callable[[], None]) -> None:
+        # A terminal that is closed says SIGHUP as well; workers are told by their parent.
+        if self._shared or not self._terminal.gone():
+            reload()
+        else:
+            self.handle_exit(signal.SIGTERM, None)
 
     def _obey(self) -> None:
         if self._drain is None:

@@ -15,13 +15,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from tailrace.errors import ConfigError
+from tailrace.server.terminal import Terminal
 from tailrace.server.worker import SIGHUP, TERMINAL_SIGNALS, Work, Worker
 
 FIRST_PAUSE, LAST_PAUSE = 0.5, 30.0
@@ -75,7 +75,7 @@ class Supervisor:
         self._turns: dict[int, _Turn] = {}
         self._asked: list[int] = []
         self._rolling: asyncio.Task[None] | None = None
-        self._at_terminal = sys.stderr.isatty()
+        self._terminal = Terminal()
 
     def run(self) -> int:
         """Run until a signal ends it.
@@ -107,7 +107,7 @@ class Supervisor:
 
     def _signalled(self, number: int) -> None:
         # A terminal that is closed says SIGHUP as well.
-        if number != SIGHUP or (self._at_terminal and not sys.stderr.isatty()):
+        if number != SIGHUP or self._terminal.gone():
             self._asked.append(number)
             self._end()
         elif self._ending.done() or not self._turns or (self._rolling is not None and not self._rolling.done()):
@@ -117,7 +117,8 @@ class Supervisor:
 
     def _end(self) -> None:
         forced = len(self._asked) > 1
-        _log.info("workers_ending", workers=len(self._alive), grace=0 if forced else self._grace)
+        if self._alive:
+            _log.info("workers_ending", workers=len(self._alive), grace=0 if forced else self._grace)
         if not self._ending.done():
             self._ending.set_result(None)
         for worker in self._alive:
@@ -158,7 +159,7 @@ class Supervisor:
         """Have somebody in this worker's seat until the end."""
         deaths = 0
         seat = worker.seat
-        while True:
+        while not self._ending.done():
             news: set[asyncio.Future[Any]] = {self._ending, worker.over, self._turns[seat].asked}
             await asyncio.wait(news, return_when=asyncio.FIRST_COMPLETED)
             if self._ending.done():
