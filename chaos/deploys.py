@@ -10,10 +10,10 @@ from tests.cluster.deploys import Figures, deploys
 from tests.cluster.house import cluster
 
 GRACE = 15.0
-"""Seconds that the nodes get; the answers take a third of it."""
+"""Seconds that the nodes get; the answers take a quarter of it."""
 
-MODEL = "ant/sim:tokens=30,rate=6,seed={seed}"
-"""Five seconds, and no two answers alike."""
+MODEL = "ant/sim:tokens=20,rate=6,seed={seed}"
+"""Three to four seconds, and no two answers alike."""
 
 
 async def rolling(times: int = 20, streams: int = 200) -> Figures:
