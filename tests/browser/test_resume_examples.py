@@ -78,10 +78,13 @@ async def test_cut_in_the_middle_the_text_is_whole_at_the_end(sight: Sight) -> N
     await sight.said("complete")
     assert await sight.text() == truth(SLOW)
     posts = [line for line in sight.proxy.requests if line.startswith("POST")]
-    cursors = [int(line.split(" after ")[1]) for line in sight.proxy.requests if " after " in line]
+    gets = [line for line in sight.proxy.requests if line.startswith("GET")]
+    cursors = [int(line.split(" after ")[1]) for line in gets if " after " in line]
     assert len(posts) == 1
-    assert len(cursors) >= 2
-    assert 0 < cursors[0] < cursors[1] < 121
+    assert len(gets) >= (2 if sight.kind == "fetch" else 3)
+    # What a connection had brought when it broke the browser may throw away, so that a cursor may come twice.
+    assert cursors == sorted(cursors)
+    assert 0 < cursors[-1] < 121
     assert len(sight.sim.requests) == 1
     assert await sight.page.evaluate("sessionStorage.stream") is None
 
