@@ -7,6 +7,7 @@ import json
 from typing import Any, NamedTuple
 
 import aiohttp
+import msgspec
 import pytest
 
 from tailrace.dialects import DIALECTS
@@ -83,10 +84,12 @@ async def house(deaf_port: int) -> Any:  # noqa: F811 - the fixture
             "raw": ProviderSpec(name="raw", dialect="anthropic", base_url=raw.url),
             "broken": ProviderSpec(name="broken", dialect="anthropic", base_url="http://127.0.0.1:9"),
         }
+        # A route's only target is always asked, so it takes two for all of them to be left alone.
+        there["twin"] = msgspec.structs.replace(there["broken"], name="twin")
         routes = {
             f"{cause}.{when}": RouteSpec(
                 name=f"{cause}.{when}",
-                targets=(Target(row.provider, row.model),),
+                targets=(Target(row.provider, row.model), *([Target("twin", "m")] if row.provider == "broken" else [])),
                 policy=Policy(deadlines=row.deadlines, retry=Retry(attempts=1)),
             )
             for (cause, when), row in ROWS.items()
