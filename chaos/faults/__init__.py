@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.card import Fault
-from chaos.faults import f01_client_drops, f02_upstream_cut, f09_oversized, f10_malformed, f13_stalls
+from chaos.faults import f01_client_drops, f02_upstream_cut, f09_oversized, f10_malformed, f13_stalls, f20_stop, f21_duplicates, f22_cursors
 
 FAULTS: dict[str, Fault] = {
     fault.number: fault
@@ -13,6 +13,9 @@ FAULTS: dict[str, Fault] = {
         f09_oversized.FAULT,
         f10_malformed.FAULT,
         f13_stalls.FAULT,
+        f20_stop.FAULT,
+        f21_duplicates.FAULT,
+        f22_cursors.FAULT,
     )
 }
 """``number → fault``, in the order of the scorecard."""

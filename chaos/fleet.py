@@ -1,0 +1,196 @@
+"""Several relays on one Redis and one ledger: as processes that can be killed, or in this process for many quick cells."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chaos import raw
+from chaos.checker import Reader, Row, Stream
+from chaos.house import PATIENT, House, checked, providers
+from chaos.nodes import Node, settings, started_with, toml
+from chaos.truth import Truth
+from chaos.wire import frames
+from tailrace.engine import Limits, Relay, RouteSpec
+from tailrace.ledger import SqliteLedger, read
+from tailrace.log import RedisSpec, redis_store
+from tailrace.server import ServerSpec
+from tailrace.simulator import Record, Simulator
+from tailrace.testing import serving
+from tests.redis_servers import RedisServer
+
+AOF = {"appendonly": "yes", "appendfsync": "everysec", "aof-load-truncated": "yes"}
+"""What D1 asks of the server."""
+
+LEASE = 2.0
+"""Seconds after which a silent relay is dead: short, since every kill waits for it."""
+
+
+class Fleet:
+    """Relay processes on one Redis, one ledger file and one simulator in this process."""
+
+    def __init__(self, sim: Simulator, redis: RedisServer | None, folder: Path, config: Mapping[str, Any]) -> None:
+        self.sim = sim
+        self.redis = redis
+        self.folder = folder
+        self._config = config
+        self._number = 0
+        self.nodes: list[Node] = []
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.folder / "ledger.sqlite"
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the living relays answer."""
+        return [node.url for node in self.nodes if node.code is None]
+
+    async def start(self, *, launcher: tuple[str, ...] = ("-m", "tailrace"), **more: Any) -> Node:
+        """Start one more relay."""
+        self._number += 1
+        path = self.folder / f"node{self._number}.toml"
+        path.write_text(toml(self._config), encoding="utf-8")
+        node = await started_with(path, launcher=launcher, **more)
+        self.nodes.append(node)
+        return node
+
+    def asked(self, seeded: int) -> list[Record]:
+        """Return the provider's records of the answer with that seed."""
+        return [r for r in self.sim.requests if r.scenario is not None and r.scenario.seed == seeded]
+
+    async def ended(self, url: str, stream: str, seconds: float = 20.0) -> str | None:
+        """Return how a stream ended, once it has; None when it has not in time, "gone" when it is not there."""
+        for _ in range(int(seconds / 0.1)):
+            with contextlib.suppress(OSError, ValueError):
+                told = await raw.fetch(url, "GET", f"/streams/{stream}/message")
+                if told.status == 404:
+                    return "gone"
+                if told.status == 200 and (ending := json.loads(told.body)["ending"]):
+                    return str(ending)
+            await asyncio.sleep(0.1)
+        return None
+
+    async def rows(self, stream: str) -> list[Row]:
+        """Return the ledger's rows of a stream, read from its file, as soon as none of them is open."""
+        rows: list[Row] = []
+        for _ in range(50):
+            found = await asyncio.to_thread(read, self.ledger, stream=stream)
+            rows = [checked(row) for row in found]
+            if rows and all(row.ending for row in rows):
+                break
+            await asyncio.sleep(0.1)
+        return rows
+
+    async def evidence(
+        self,
+        url: str,
+        stream: str,
+        readers: list[Reader],
+        dialect: str = "anthropic",
+        *,
+        seeded: int | None = None,
+        truth: Truth | None = None,
+        **more: Any,
+    ) -> Stream:
+        """Return what the checker needs of a stream, as the relay at ``url`` tells it."""
+        ending = await self.ended(url, stream)
+        whole = await raw.fetch(url, "GET", f"/streams/{stream}?after=0")
+        return Stream(
+            id=stream,
+            dialect=dialect,
+            log=[frame.data for frame in frames(whole.body, dialect)] if whole.status == 200 else [],
+            ending=ending,
+            readers=readers,
+            truth=truth,
+            attempts=None if seeded is None else len(self.asked(seeded)),
+            rows=await self.rows(stream),
+            **more,
+        )
+
+
+@contextlib.asynccontextmanager
+async def fleet(
+    count: int,
+    *,
+    redis: RedisServer | None = None,
+    options: Mapping[str, str] | None = None,
+    log: Mapping[str, Any] | None = None,
+    **tables: Mapping[str, Any],
+) -> AsyncIterator[Fleet]:
+    """Start a Redis (``options`` are its own) unless one is given, ``count`` relays in front of it, and a simulator."""
+    with tempfile.TemporaryDirectory(prefix="tailrace-chaos-") as name:
+        folder = Path(name)
+        mine = None
+        if redis is None:
+            mine = redis = RedisServer(folder / "redis", dict(AOF if options is None else options))
+            await asyncio.to_thread(redis.start)
+        async with Simulator() as sim:
+            kept = {"backend": "redis", "url": redis.url, "lease": LEASE, "write_wait": 5, **(log or {})}
+            config = settings(
+                sim.url,
+                log=kept,
+                ledger={"path": str(folder / "ledger.sqlite")},
+                limits={"breaker_failures": 0, "ttl": 3600, "heartbeat": 1, **tables.pop("limits", {})},
+                **tables,
+            )
+            this = Fleet(sim, redis, folder, config)
+            try:
+                await asyncio.gather(*(this.start() for _ in range(count)))
+                yield this
+            finally:
+                await asyncio.gather(*(node.end() for node in this.nodes))
+                if mine is not None:
+                    await asyncio.to_thread(mine.stop)
+
+
+class Street(NamedTuple):
+    """Two relays in this process on one Redis: begun at one, resumed and stopped at the other."""
+
+    one: House
+    two: House
+    redis: RedisServer
+
+
+@contextlib.asynccontextmanager
+async def street(
+    *,
+    limits: Limits = PATIENT,
+    routes: Mapping[str, RouteSpec] | None = None,
+    spec: ServerSpec | None = None,
+    options: Mapping[str, str] | None = None,
+    write_wait: float = 5.0,
+) -> AsyncIterator[Street]:
+    """Open a street."""
+    with tempfile.TemporaryDirectory(prefix="tailrace-chaos-") as name:
+        folder = Path(name)
+        redis = RedisServer(folder / "redis", dict(options or {}))
+        await asyncio.to_thread(redis.start)
+        try:
+            async with Simulator() as sim:
+
+                @contextlib.asynccontextmanager
+                async def home() -> AsyncIterator[House]:
+                    ledger = SqliteLedger(folder / "ledger.sqlite")
+                    store = redis_store(
+                        RedisSpec(url=redis.url, lease=LEASE, write_wait=write_wait),
+                        ttl=limits.ttl,
+                        max_logs=limits.logs,
+                        max_total=limits.logs_bytes,
+                        max_bytes=limits.log_bytes,
+                        max_frames=limits.log_frames,
+                    )
+                    relay = Relay(providers(sim.url), routes, limits=limits, ledger=ledger, store=store)
+                    async with serving(relay, spec) as url:
+                        yield House(url, sim, relay, ledger)
+
+                async with home() as one, home() as two:
+                    yield Street(one, two, redis)
+        finally:
+            await asyncio.to_thread(redis.stop)
