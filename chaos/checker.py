@@ -79,7 +79,8 @@ class Stream(msgspec.Struct, kw_only=True):
     says of it. ``cause`` is why it should have ended otherwise than completed, where the cell did that (``cancelled``,
     …): without it the truth decides between a completed and a cut answer. ``attempts`` is how many requests the
     provider got. ``usage`` is whether the dialect's own figures are looked at. ``stopped`` holds the seconds from the
-    stop to the end of the provider's connection, and ``allowed`` how many there may be.
+    stop to the end of the provider's connection, and ``allowed`` how many there may be. ``last_words`` is whether
+    readers may be told the end in an event that is in no log, because it cannot be stored.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Stream(msgspec.Struct, kw_only=True):
     usage: bool = True
     stopped: list[float] = []
     allowed: float = 0.25
+    last_words: bool = False
 
 
 def check(streams: Sequence[Stream]) -> list[Violation]:
@@ -126,6 +128,10 @@ def prefix(stream: Stream, reader: Reader, others: set[bytes] | None = None) -> 
         else:
             held = connection.after
         for frame in connection.frames:
+            if frame.number == 0:
+                if not stream.last_words or verdict(frame.data, stream.dialect) != "error":
+                    found.append(Violation("I1", f"{where}: an event without a number: {frame.data[:80]!r}"))
+                continue
             if frame.number != held + 1:
                 what = "repeats" if frame.number <= held else "leaves out"
                 found.append(Violation("I1", f"{where}: {what} frames: {frame.number} after {held}"))
@@ -172,6 +178,8 @@ def end(stream: Stream) -> list[Violation]:
         if reader.left:
             continue
         last = reader.connections[-1] if reader.connections else None
+        if last and last.frames and last.frames[-1].number == 0:
+            continue  # told that it is over, by words that could not be stored
         held = last.frames[-1].number if last and last.frames else last.after if last else 0
         if held != len(stream.log):
             found.append(Violation("I2", f"{reader.name} came to frame {held} of {len(stream.log)}"))

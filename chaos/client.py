@@ -46,6 +46,7 @@ class Client:
         self.longest = 0.0
         self.connections: list[Connection] = []
         self.gone = False
+        self.refused = False
         self.exchange: Exchange | None = None
         self._dialect = "anthropic"
 
@@ -77,9 +78,14 @@ class Client:
                 if got:
                     self.longest = max(self.longest, time.monotonic() - moved if not self.gaps else max(self.gaps))
                     moved = time.monotonic()
-                    held = got[-1].number
+                    held = max(held, *(frame.number for frame in got))
                 if body.status == 204 or (body.complete and any(verdict(frame.data, dialect) for frame in got[-2:])):
                     return Reader(self.name, self.connections)
+            elif body and not self.stream and body.status and b'"ending"' in body.body:
+                # The request joined a stream that has ended, or began one that failed at once: that is its answer.
+                self.stream = body.headers.get("tailrace-stream-id", "")
+                self.refused = True
+                return Reader(self.name, [], left=True)
             elif body and body.status == 410:
                 held, reset = 0, True
             elif body and body.status == 404 and self.stream:

@@ -158,7 +158,7 @@ def reader(name: str, *bodies: tuple[int, Body], dialect: str = "anthropic", lef
 def last(body: Body, dialect: str, after: int = 0) -> int:
     """Return the number of the last whole frame of an answer."""
     found = frames(body.body, dialect, after)
-    return found[-1].number if found else after
+    return max((frame.number for frame in found), default=after)
 
 
 def route(name: str, target: str, policy: Policy) -> dict[str, RouteSpec]:

@@ -15,8 +15,15 @@ Verdict: TypeAlias = Literal["done", "error"]
 RETRY = b"retry: "
 
 
+WITHOUT_IDS = frozenset({"gemini", "ollama"})
+"""Dialects whose clients would not survive ``id:`` lines."""
+
+
 class Frame(NamedTuple):
-    """One event as it came: its number (its ``id:`` line's, else counted), and its bytes."""
+    """One event as it came: its number (its ``id:`` line's, else counted), and its bytes.
+
+    0 is an event without a number in a dialect that has them: last words that are in no log.
+    """
 
     number: int
     data: bytes
@@ -40,8 +47,11 @@ def frames(body: bytes, dialect: str, after: int = 0) -> list[Frame]:
         if data.startswith(b"id: "):
             digits = data[4:].partition(b"\n")[0]
             number = int(digits) if digits.isdigit() else -1
-        else:
+        elif dialect in WITHOUT_IDS:
             number += 1
+        else:
+            found.append(Frame(0, data))
+            continue
         found.append(Frame(number, data))
     return found
 

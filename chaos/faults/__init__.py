@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from chaos.card import Fault
-from chaos.faults import f01_client_drops, f02_upstream_cut, f09_oversized, f10_malformed, f13_stalls, f20_stop, f21_duplicates, f22_cursors
+from chaos.faults import (
+    f01_client_drops,
+    f02_upstream_cut,
+    f03_kill,
+    f04_redis,
+    f09_oversized,
+    f10_malformed,
+    f13_stalls,
+    f20_stop,
+    f21_duplicates,
+    f22_cursors,
+)
 
 FAULTS: dict[str, Fault] = {
     fault.number: fault
     for fault in (
         f01_client_drops.FAULT,
         f02_upstream_cut.FAULT,
+        f03_kill.FAULT,
+        f04_redis.FAULT,
         f09_oversized.FAULT,
         f10_malformed.FAULT,
         f13_stalls.FAULT,

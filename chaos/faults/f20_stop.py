@@ -71,7 +71,9 @@ def _p99(this: Run, where: str, taken: list[float], allowed: float) -> None:
 async def _begun(home: House, at: int, mine: int, events: int) -> tuple[Exchange, str]:
     """Begin an answer whose provider stands still after ``at`` events; return it and its stream's id."""
     fault = "hang" if at < 0 else f"stall_event@{at}" if at < events else "no_usage"
-    model = f"ant/sim:tokens={TOKENS},seed={mine},fault={fault}" if at < events else f"ant/sim:tokens={TOKENS},seed={mine}"
+    model = (
+        f"ant/sim:tokens={TOKENS},seed={mine},fault={fault}" if at < events else f"ant/sim:tokens={TOKENS},seed={mine}"
+    )
     exchange = await home.begin(model, tailrace_open_early="1")
     head = await exchange.head()
     if at > 0:
@@ -155,9 +157,7 @@ async def _while_away(this: Run, home: House, redis) -> None:  # type: ignore[no
     _p99(this, "while Redis is away", taken, LOCAL)
     for at, mine, exchange, stream in begun:
 
-        async def judged(
-            mine: int = mine, exchange: Exchange = exchange, stream: str = stream
-        ) -> list[Violation]:
+        async def judged(mine: int = mine, exchange: Exchange = exchange, stream: str = stream) -> list[Violation]:
             async with exchange:
                 answer = await exchange.to_the_end()
             told = truth(parse(f"sim:tokens={TOKENS},seed={mine}"), "anthropic", home.asked(mine)[0].bytes_sent)

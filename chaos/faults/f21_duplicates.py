@@ -39,7 +39,9 @@ async def run(this: Run) -> None:
             racing = _raced(this, [pair.one, pair.two], "anthropic", more)
             await this.one(f"two nodes, {WIDE} at once{more or ', instant'}", racing)
         await this.each(
-            lost, lambda c: f"lost, asked again elsewhere ({c[0]} at byte {c[1]})", lambda c: _lost(pair.one, pair.two, *c)
+            lost,
+            lambda c: f"lost, asked again elsewhere ({c[0]} at byte {c[1]})",
+            lambda c: _lost(pair.one, pair.two, *c),
         )
 
 

@@ -109,9 +109,7 @@ async def _table(this: Run, where: str, home: House, other: House) -> None:
                 await second.head()
                 if case.status == 200 and int(case.cursor or 0) < 20:
                     await second.until(b"\n\n")
-                await raw.fetch(
-                    home.url, "POST", f"/streams/{name}/stop", headers={"authorization": f"Bearer {ANNA}"}
-                )
+                await raw.fetch(home.url, "POST", f"/streams/{name}/stop", headers={"authorization": f"Bearer {ANNA}"})
                 body = await second.to_the_end()
             await exchange.to_the_end()
         return await _judged(home, name, case, body, number, "cancelled")
@@ -125,9 +123,7 @@ async def _answered(home: House, other: House, stream: str, case: Case, mine: in
     return await _judged(home, stream, case, body, mine, None)
 
 
-async def _judged(
-    home: House, stream: str, case: Case, body: Body, mine: int, cause: str | None
-) -> list[Violation]:
+async def _judged(home: House, stream: str, case: Case, body: Body, mine: int, cause: str | None) -> list[Violation]:
     if body.status != case.status:
         return [Violation("I1", f"answered {body.status}, not {case.status}: {body.body[:80]!r}")]
     if case.code and case.code.encode() not in body.body:
