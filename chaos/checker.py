@@ -236,7 +236,9 @@ def money(stream: Stream) -> list[Violation]:
     found += [Violation("I4", f"row {row.number} is still open") for row in rows if row.ending is None]
     last = max(rows, key=lambda row: row.number, default=None)
     if last is not None and last.ending is not None:
-        if last.ending != stream.ending:
+        # A relay that dies, or loses its store, behind the provider's last word: paid for in full, told as interrupted.
+        torn = stream.ending == "interrupted" and last.ending == "completed"
+        if last.ending != stream.ending and not (torn and stream.truth is not None and stream.truth.done):
             found.append(Violation("I4", f"the row says {last.ending}, the stream {stream.ending}"))
         if stream.truth is not None:
             found += _figures(last, stream.truth, stream.ending)

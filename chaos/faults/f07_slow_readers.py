@@ -1,0 +1,137 @@
+"""F7: readers of 1 byte and of 1 KB a second, and readers that never read, beside fifty that do.
+
+A slow reader holds its provider back, is cut after its time with its place intact, and loses nothing when it comes back; the
+relay's memory stays within a cap for each; the others' gaps are what they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from typing import NamedTuple
+
+from chaos import raw
+from chaos.asking import asked
+from chaos.card import Fault, Run
+from chaos.checker import Connection, Reader, Violation, check, memory, neighbours, percentile
+from chaos.fleet import Fleet, fleet
+from chaos.house import connection, last, seed
+from chaos.truth import truth
+from tailrace.simulator import parse
+
+BIG = 8000
+"""Tokens of an answer that no buffer on the way can hold: more than 1 MB."""
+
+CAP = 512 * 1024
+"""Bytes of memory for each slow reader: 64 KiB of lag, twice 64 KiB unread of its provider, 64 KiB in its connection, and as
+much again for the frames' own objects."""
+
+WATCHED = 6.0
+"""Seconds during which the slow ones are slow."""
+
+STALL = 2.0
+"""Seconds after which a reader that takes nothing is cut."""
+
+
+class Slow(NamedTuple):
+    """How a reader reads: ``size`` bytes once a ``pause``; 0 bytes: never."""
+
+    name: str
+    size: int
+    pause: float
+
+
+KINDS = (Slow("1 B/s", 1, 1.0), Slow("1 KB/s", 1024, 1.0), Slow("never reads", 0, 1.0))
+
+
+async def run(this: Run) -> None:
+    count = 10 if this.sample else 50
+    limits = {"reader_stall": STALL, "heartbeat": 1}
+    async with fleet(1, memory=True, limits=limits) as ships:
+        baseline, _ = await _fast(ships, count)
+        for slow in this.pick(list(KINDS), 1):
+            await _beside(this, ships, slow, count, baseline)
+
+
+async def _fast(ships: Fleet, count: int) -> tuple[list[float], list[list[Violation]]]:
+    """Read ``count`` paced answers; return the gaps between events and what was wrong with each."""
+    gaps: list[float] = []
+
+    async def one() -> list[Violation]:
+        mine = seed()
+        model = f"sim:tokens=200,rate=40,seed={mine}"
+        path, body = asked("anthropic", f"ant/{model}")
+        async with await raw.request(ships.urls[0], "POST", path, body) as exchange:
+            answer = await exchange.to_the_end()
+            gaps.extend(later - before for before, later in itertools.pairwise(exchange.arrivals))
+        stream = await ships.evidence(
+            ships.urls[0],
+            answer.headers["tailrace-stream-id"],
+            [Reader("a fast one", [connection(answer, "anthropic")])],
+            seeded=mine,
+            truth=truth(parse(model), "anthropic"),
+        )
+        return check([stream])
+
+    found = await asyncio.gather(*(one() for _ in range(count)))
+    return gaps, list(found)
+
+
+async def _beside(this: Run, ships: Fleet, slow: Slow, count: int, baseline: list[float]) -> None:
+    relay = ships.nodes[0]
+    base = relay.resident()
+    mine = [seed() for _ in range(count)]
+    reading = [asyncio.ensure_future(_read_slowly(ships, slow, number)) for number in mine]
+    await asyncio.sleep(1.0)
+    relay.forget_peak()
+    gaps, fast = await _fast(ships, count)
+    peak = relay.resident("VmHWM")
+    running = sum(record.state == "open" for number in mine for record in ships.asked(number)[:1])
+    slowest = await asyncio.gather(*reading, return_exceptions=True)
+    for number, found in enumerate(fast, 1):
+        this.cell(f"{slow.name}: fast reader {number}", found)
+    this.cell(f"{slow.name}: memory", memory(base, peak, 2 * count, CAP))
+    this.cell(f"{slow.name}: the others' gaps", neighbours(baseline, gaps, 0.1))
+    this.figures[f"KB a stream, {slow.name}"] = round((peak - base) / (2 * count) / 1024)
+    this.figures[f"ms p99 gap, {slow.name}"] = round(percentile(gaps, 0.99) * 1000)
+    this.figures["ms p99 gap, alone"] = round(percentile(baseline, 0.99) * 1000)
+    unpaused = [] if running == count else [Violation("I6", f"{count - running} providers were not held back")]
+    this.cell(f"{slow.name}: providers are held back", unpaused)
+    for number, result in zip(mine, slowest, strict=True):
+        found = [f"unknown: {result!r}"] if isinstance(result, BaseException) else [str(v) for v in result]
+        this.cell(f"{slow.name}: slow reader {number}", found)
+
+
+async def _read_slowly(ships: Fleet, slow: Slow, mine: int) -> list[Violation]:
+    model = f"sim:tokens={BIG},seed={mine}"
+    path, body = asked("anthropic", f"ant/{model}")
+    url = ships.urls[0]
+    async with await raw.request(url, "POST", path, body, receive_buffer=4096) as exchange:
+        head = await exchange.head()
+        until = time.monotonic() + WATCHED
+        while time.monotonic() < until:
+            await asyncio.sleep(slow.pause)
+            if slow.size:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(slow.pause):
+                        await exchange.take(len(exchange.raw) + slow.size)
+        # By now it has been cut, or is about to be: what is left in the kernel's hands still counts as read.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STALL * 3):
+                await exchange.to_the_end()
+        first = exchange.answer
+    stream = head.headers["tailrace-stream-id"]
+    connections = [connection(first, "anthropic")]
+    after = last(first, "anthropic")
+    again = await raw.fetch(url, "GET", f"/streams/{stream}", headers={"last-event-id": str(after)})
+    connections.append(Connection(after, connection(again, "anthropic", after).frames, again.complete))
+    told = truth(parse(model), "anthropic")
+    evidence = await ships.evidence(url, stream, [Reader("a slow one", connections)], seeded=mine, truth=told)
+    return check([evidence])
+
+
+FAULT = Fault(
+    "F7", "slow readers, and readers that never read", "cut with their place intact; the others unharmed", run
+)
