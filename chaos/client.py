@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chaos import raw
 from chaos.asking import asked
@@ -34,9 +34,9 @@ class Client:
     """
 
     def __init__(
-        self, urls: Sequence[str], name: str = "a client", *, patience: float = 20.0, deadline: float = 60.0
+        self, urls: Iterable[str], name: str = "a client", *, patience: float = 20.0, deadline: float = 60.0
     ) -> None:
-        self._urls = itertools.cycle(urls)
+        self._urls = itertools.cycle(urls) if isinstance(urls, Sequence) else iter(urls)
         self.name = name
         self._patience = patience
         self._deadline = deadline

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,16 +78,14 @@ class Fleet:
             await asyncio.sleep(0.1)
         return None
 
-    async def rows(self, stream: str) -> list[Row]:
+    async def rows(self, stream: str, seconds: float = 5.0) -> list[Row]:
         """Return the ledger's rows of a stream, read from its file, as soon as none of them is open."""
-        rows: list[Row] = []
-        for _ in range(50):
-            found = await asyncio.to_thread(read, self.ledger, stream=stream)
-            rows = [checked(row) for row in found]
-            if rows and all(row.ending for row in rows):
-                break
-            await asyncio.sleep(0.1)
-        return rows
+        over = time.monotonic() + seconds
+        while True:
+            rows = [checked(row) for row in await asyncio.to_thread(read, self.ledger, stream=stream)]
+            if all(row.ending for row in rows) or time.monotonic() > over:
+                return rows
+            await asyncio.sleep(0.2)
 
     async def evidence(
         self,
@@ -97,9 +96,13 @@ class Fleet:
         *,
         seeded: int | None = None,
         truth: Truth | None = None,
+        swept: float = 5.0,
         **more: Any,
     ) -> Stream:
-        """Return what the checker needs of a stream, as the relay at ``url`` tells it."""
+        """Return what the checker needs of a stream, as the relay at ``url`` tells it.
+
+        ``swept`` is how many seconds its rows in the ledger may stay open.
+        """
         ending = await self.ended(url, stream)
         log = await _replayed(url, stream, dialect)
         return Stream(
@@ -110,7 +113,7 @@ class Fleet:
             readers=readers,
             truth=truth,
             attempts=None if seeded is None else len(self.asked(seeded)),
-            rows=await self.rows(stream),
+            rows=await self.rows(stream, swept),
             **more,
         )
 

@@ -60,8 +60,8 @@ PLANTS: tuple[Plant, ...] = (
     Plant(
         "usage is swallowed on its way to the ledger",
         "engine/attempts.py",
-        "                usage=usage.usage,\n",
-        "                usage=type(usage.usage)(),\n",
+        "            usage=usage.usage,\n",
+        "            usage=type(usage.usage)(),\n",
         "F1",
         "I4",
     ),

@@ -113,6 +113,12 @@ class Exchange:
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_WR)
 
+    def cut(self) -> None:
+        """Reset the connection under a reading of it, which then ends."""
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close."""
         self._sock.close()

@@ -15,6 +15,7 @@ from chaos.faults import (
     f20_stop,
     f21_duplicates,
     f22_cursors,
+    f26_soak,
 )
 
 FAULTS: dict[str, Fault] = {
@@ -31,6 +32,10 @@ FAULTS: dict[str, Fault] = {
         f20_stop.FAULT,
         f21_duplicates.FAULT,
         f22_cursors.FAULT,
+        f26_soak.FAULT,
     )
 }
 """``number → fault``, in the order of the scorecard."""
+
+LONG = frozenset({"F26"})
+"""Faults that are run when they are asked for only: `make soak`."""

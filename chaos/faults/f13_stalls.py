@@ -84,16 +84,21 @@ async def _silences(this: Run, scale: float) -> None:
             cells,
             lambda cell: f"{PROVIDERS[cell[0]][0]}, {cell[1].name}, {scale:g} s",
             lambda cell: _stalled(home, *cell, *models[cell], scale),
-            width=32,
+            width=10,
         )
 
 
 async def _stalled(home: House, name: str, stall: Stall, model: str, mine: int, scale: float) -> list[Violation]:
     dialect = PROVIDERS[name][0]
     limits, deadlines = _limits(scale), _policy(scale).deadlines
-    start = time.monotonic()
-    answer = await home.answer(f"{name}-{mine}", dialect)
-    seconds = time.monotonic() - start
+    async with await home.begin(f"{name}-{mine}", dialect) as exchange:
+        await home.sim.until(lambda _: bool(home.asked(mine)))
+        start = time.monotonic()
+        answer = await exchange.to_the_end()
+        if stall.timer == "idle":
+            # What is said before the first content is held back: the first bytes bring all that came before the stall.
+            start = exchange.arrivals[0]
+        seconds = exchange.arrivals[-1] - start
     due = getattr(deadlines, stall.timer)
     found = _in_time(seconds, due)
     beats = heartbeats(answer.body, dialect)
