@@ -1,7 +1,7 @@
 """A client as clients should be: it comes back by itself, anywhere, with what it holds, and says what it saw.
 
-It knows the contract of `docs/streams.md` and nothing else: 200 is followed, 204 is the end, 410 means that the place in
-the stream is gone and it begins anew, 503 and a refused connection mean later, 404 that there is nothing any more.
+It knows the contract of `docs/streams.md` and nothing else: 200 is followed, 204 is the end, 410 means that the place
+in the stream is gone and it begins anew, 503 and a refused connection mean later, 404 that there is nothing any more.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ AWAY = 0.1
 """Seconds between two connections, as a browser's ``retry:`` would have it, but shorter: cells are many."""
 
 
-class Silence(Exception):  # noqa: N818 - what it was
+class Silence(Exception):
     """Nothing came, not even a heartbeat, for longer than anybody should wait."""
 
 
 class Client:
     """Reads one stream to its end over as many connections as it takes; ``urls`` are tried in turn.
 
-    ``patience`` is the longest silence on an open connection, ``deadline`` for the whole. After `read`, ``stream`` is the
-    stream's id ("" when none was ever told), ``statuses`` what was answered, ``gaps`` the seconds between two reads
+    ``patience`` is the longest silence on an open connection, ``deadline`` for the whole. After `read`, ``stream`` is
+    the stream's id ("" when none was ever told), ``statuses`` what was answered, ``gaps`` the seconds between two reads
     that brought something, ``longest`` the longest time without an event.
     """
 

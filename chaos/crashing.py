@@ -1,4 +1,4 @@
-"""Runs the command line in a process that kills itself at a named point: ``CHAOS_CRASH="frame stored|after|5" … serve …``.
+"""Runs the command line in a process that kills itself at a named point: ``CHAOS_CRASH="frame stored|after|5"``.
 
 The product has no hook for this: its functions are wrapped from outside, before it begins.
 """

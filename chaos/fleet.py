@@ -1,4 +1,4 @@
-"""Several relays on one Redis and one ledger: as processes that can be killed, or in this process for many quick cells."""
+"""Several relays on one Redis and one ledger: processes that can be killed, or in this one for many quick cells."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.redis_servers import RedisServer
 
 from chaos import raw
 from chaos.checker import Reader, Row, Stream
@@ -23,7 +25,6 @@ from tailrace.log import RedisSpec, redis_store
 from tailrace.server import ServerSpec
 from tailrace.simulator import Record, Simulator
 from tailrace.testing import serving
-from tests.redis_servers import RedisServer
 
 AOF = {"appendonly": "yes", "appendfsync": "everysec", "aof-load-truncated": "yes"}
 """What D1 asks of the server."""

@@ -18,7 +18,7 @@ from chaos.house import PROVIDERS
 
 ROOT = Path(__file__).parent.parent
 
-START = 30.0
+START = 120.0
 """Seconds a relay may take to say its address on a machine that is busy."""
 
 _ADDRESS = re.compile(rb"http://[0-9.]+:[0-9]+")

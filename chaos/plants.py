@@ -1,8 +1,8 @@
 """Is the proof worth anything? Bugs planted in a copy of the code, each of which the cells must find.
 
-A plant is an exact text that stands exactly once in a file of the package, and what takes its place. A copy of ``src`` with
-that one change is run through a fault's sample in a process of its own; it must be caught with the promise it breaks. The
-same sample passes on an unchanged copy: the scorecard itself says so.
+A plant is an exact text that stands exactly once in a file of the package, and what takes its place. A copy of ``src``
+with that one change is run through a fault's sample in a process of its own; it must be caught with the promise it
+breaks. The same sample passes on an unchanged copy: the scorecard itself says so.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ PLANTS: tuple[Plant, ...] = (
 
 
 def planted(plant: Plant, folder: Path) -> None:
-    """Copy the package into ``folder`` with the bug in it; raises `LookupError` where its text is not there just once."""
+    """Copy the package into ``folder`` with the bug in it; raises `LookupError` where its text is not there once."""
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     path = folder / "src" / "tailrace" / plant.file
     text = path.read_text(encoding="utf-8")

@@ -263,6 +263,42 @@ def resume_cost() -> str:
     return figures_of("resume.json")
 
 
+def scorecard() -> str:
+    path = ROOT / "chaos" / "scorecard.json"
+    if not path.is_file():
+        return "_No scorecard yet: `make chaos` writes it._\n"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for number, fault in card["faults"].items():
+        sample = " (sample)" if fault["sample"] else ""
+        share = f"**{fault['passed']:,}** / {fault['all']:,}"
+        rows.append([number, fault["title"], fault["target"], share + sample, f"{fault['seconds']:,.0f}"])
+    passed = sum(fault["passed"] for fault in card["faults"].values())
+    total = sum(fault["all"] for fault in card["faults"].values())
+    head = ["", "what goes wrong", "what must hold", "cells passed / all", "s"]
+    return f"{card['machine']}; {passed:,} of {total:,} cells passed.\n\n{table(head, rows)}\n{_misses(card)}"
+
+
+def _misses(card: dict[str, Any]) -> str:
+    lines = []
+    for number, fault in card["faults"].items():
+        lines += [f"- {number}: {miss.replace('|', '/')}\n" for miss in fault["misses"]]
+        left = fault["all"] - fault["passed"] - len(fault["misses"])
+        lines += [f"- {number}: … and {left} more\n"] if left else []
+    return "Misses:\n\n" + "".join(lines) if lines else "No misses.\n"
+
+
+def proofs() -> str:
+    path = ROOT / "chaos" / "scorecard.json"
+    if not path.is_file():
+        return "_No figures yet: `make chaos` writes them._\n"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    rows = [
+        [number, name, value] for number, fault in card["faults"].items() for name, value in fault["figures"].items()
+    ]
+    return table(["", "figure", ""], rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     part.__name__: part
     for part in (
@@ -283,6 +319,8 @@ PARTS: dict[str, Callable[[], str]] = {
         resume_cost,
         measured,
         parsers,
+        scorecard,
+        proofs,
     )
 }
 

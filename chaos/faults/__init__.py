@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chaos.card import Fault
 from chaos.faults import (
+    f00_plants,
     f01_client_drops,
     f02_upstream_cut,
     f03_kill,
@@ -12,29 +13,33 @@ from chaos.faults import (
     f09_oversized,
     f10_malformed,
     f13_stalls,
+    f18_deploys,
     f20_stop,
     f21_duplicates,
     f22_cursors,
     f26_soak,
 )
+from chaos.tables import TABLES
 
-FAULTS: dict[str, Fault] = {
-    fault.number: fault
-    for fault in (
-        f01_client_drops.FAULT,
-        f02_upstream_cut.FAULT,
-        f03_kill.FAULT,
-        f04_redis.FAULT,
-        f07_slow_readers.FAULT,
-        f09_oversized.FAULT,
-        f10_malformed.FAULT,
-        f13_stalls.FAULT,
-        f20_stop.FAULT,
-        f21_duplicates.FAULT,
-        f22_cursors.FAULT,
-        f26_soak.FAULT,
-    )
-}
+_ALL = (
+    f00_plants.FAULT,
+    f01_client_drops.FAULT,
+    f02_upstream_cut.FAULT,
+    f03_kill.FAULT,
+    f04_redis.FAULT,
+    f07_slow_readers.FAULT,
+    f09_oversized.FAULT,
+    f10_malformed.FAULT,
+    f13_stalls.FAULT,
+    f18_deploys.FAULT,
+    f20_stop.FAULT,
+    f21_duplicates.FAULT,
+    f22_cursors.FAULT,
+    f26_soak.FAULT,
+    *TABLES,
+)
+
+FAULTS: dict[str, Fault] = {fault.number: fault for fault in sorted(_ALL, key=lambda fault: int(fault.number[1:]))}
 """``number → fault``, in the order of the scorecard."""
 
 LONG = frozenset({"F26"})

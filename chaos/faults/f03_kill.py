@@ -1,7 +1,7 @@
 """F3: a relay is killed, as ``kill -9`` does, before and after everything that counts, and at random moments.
 
-Its clients come back to another relay. What they were sent is in the log; what was being written ends as interrupted within
-ten seconds; every request at the provider has its row in the ledger, closed by the next relay that starts.
+Its clients come back to another relay. What they were sent is in the log; what was being written ends as interrupted
+within ten seconds; every request at the provider has its row in the ledger, closed by the next relay that starts.
 """
 
 from __future__ import annotations

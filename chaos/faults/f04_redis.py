@@ -1,7 +1,7 @@
 """F4: Redis is stopped, killed, frozen, flushed, or comes back without its data, while answers are being written.
 
-Readers go on from memory; writes wait up to their cap; whoever can no longer be served is told so: by last words, by a 410
-or a 404. Nobody waits in silence, and nobody gets frames that do not fit what they hold.
+Readers go on from memory; writes wait up to their cap; whoever can no longer be served is told so: by last words, by a
+410 or a 404. Nobody waits in silence, and nobody gets frames that do not fit what they hold.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import shutil
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from tests.redis_servers import RedisServer
+
 from chaos.card import Fault, Run
 from chaos.checker import Stream, Violation, check
 from chaos.client import Client
@@ -18,15 +20,14 @@ from chaos.fleet import Fleet, fleet
 from chaos.house import seed
 from chaos.truth import truth
 from tailrace.simulator import parse
-from tests.redis_servers import RedisServer
 
 STREAMS = 24
 TOKENS, RATE = 60, 15.0
 """Four seconds of answer: the fault comes in the middle of all of them, and every one is at another place."""
 
 TOLD = 20.0
-"""Seconds within which everybody has heard something: the cap of writes (5 s), twice the lease (4 s), and their sum again
-for a machine that does other things."""
+"""Seconds within which everybody has heard something: the cap of writes (5 s), twice the lease (4 s), and their sum
+again for a machine that does other things."""
 
 
 class Blow(NamedTuple):
@@ -95,11 +96,12 @@ async def _dealt(this: Run, ships: Fleet, blow: Blow) -> None:
         clients.append(client)
         reading.append(asyncio.ensure_future(client.read(f"ant/{_model(number)}")))
         await asyncio.sleep(2.0 / len(mine))
-    while not all(client.exchange and b"\n\n" in client.exchange.raw for client in clients[: len(mine) // 2]):
+    begun = clients[: len(mine) // 2]
+    while not all(client.exchange and b"\n\n" in client.exchange.raw for client in begun):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     followers = []
     watching = []
-    for client in clients[: len(mine) // 2]:
+    for client in begun:
         assert client.exchange is not None
         stream = client.exchange.answer.headers["tailrace-stream-id"]
         follower = Client(urls[1:], f"follower of {stream[:8]}", patience=TOLD, deadline=60)
@@ -139,12 +141,12 @@ async def _judged(ships: Fleet, blow: Blow, client: Client, number: int, results
 def _without_a_log(stream: Stream, results: list[Any]) -> list[Violation]:
     """The stream's data is gone: its readers must agree on every frame, and have been told."""
     held: dict[int, bytes] = {}
-    found = []
-    for reader in results:
-        for connection in reader.connections:
-            for frame in connection.frames:
-                if frame.number and held.setdefault(frame.number, frame.data) != frame.data:
-                    found.append(Violation("I1", f"frame {frame.number} differs between readers"))
+    seen = [frame for reader in results for connection in reader.connections for frame in connection.frames]
+    found = [
+        Violation("I1", f"frame {frame.number} differs between readers")
+        for frame in seen
+        if frame.number and held.setdefault(frame.number, frame.data) != frame.data
+    ]
     stream.log = [held[number] for number in sorted(held)]
     if sorted(held) != list(range(1, len(held) + 1)):
         found.append(Violation("I1", "there are gaps"))

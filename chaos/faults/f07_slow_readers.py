@@ -1,7 +1,7 @@
 """F7: readers of 1 byte and of 1 KB a second, and readers that never read, beside fifty that do.
 
-A slow reader holds its provider back, is cut after its time with its place intact, and loses nothing when it comes back; the
-relay's memory stays within a cap for each; the others' gaps are what they were.
+A slow reader holds its provider back, is cut after its time with its place intact, and loses nothing when it comes
+back; the relay's memory stays within a cap for each; the others' gaps are what they were.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ BIG = 8000
 """Tokens of an answer that no buffer on the way can hold: more than 1 MB."""
 
 CAP = 512 * 1024
-"""Bytes of memory for each slow reader: 64 KiB of lag, twice 64 KiB unread of its provider, 64 KiB in its connection, and as
-much again for the frames' own objects."""
+"""Bytes of memory for each slow reader: 64 KiB of lag, twice 64 KiB unread of its provider, 64 KiB in its connection,
+and as much again for the frames' own objects."""
 
 WATCHED = 6.0
 """Seconds during which the slow ones are slow."""
@@ -100,8 +100,9 @@ async def _beside(this: Run, ships: Fleet, slow: Slow, count: int, baseline: lis
     unpaused = [] if running == count else [Violation("I6", f"{count - running} providers were not held back")]
     this.cell(f"{slow.name}: providers are held back", unpaused)
     for number, result in zip(mine, slowest, strict=True):
-        found = [f"unknown: {result!r}"] if isinstance(result, BaseException) else [str(v) for v in result]
-        this.cell(f"{slow.name}: slow reader {number}", found)
+        broken = isinstance(result, BaseException)
+        said = [f"unknown: {result!r}"] if broken else [str(v) for v in result]  # type: ignore[union-attr]
+        this.cell(f"{slow.name}: slow reader {number}", said)
 
 
 async def _read_slowly(ships: Fleet, slow: Slow, mine: int) -> list[Violation]:

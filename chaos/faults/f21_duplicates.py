@@ -1,4 +1,4 @@
-"""F21: the same request many times: fifty at once with one ``Idempotency-Key``, and again after an answer that was lost.
+"""F21: the same request many times: fifty at once with one ``Idempotency-Key``, and again after an answer was lost.
 
 One request at the provider, one row in the ledger, one stream that everybody reads; another body is refused.
 """

@@ -1,4 +1,4 @@
-"""F22: coming back with every kind of cursor, to every kind of stream, in memory and on Redis: each has a defined answer."""
+"""F22: coming back with every kind of cursor, to every kind of stream, in memory and on Redis: defined answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ANNA, BERT = "sk-chaos-anna-1", "sk-chaos-bert-2"
 
 
 class Case(NamedTuple):
-    """One cell: how the cursor is given, what it is (a number counts from the tail where it is negative), the answer."""
+    """One cell: how the cursor is given, what it is, and the answer there must be."""
 
     where: str
     cursor: str

@@ -1,7 +1,8 @@
-"""F26: hours in little: many streams at once over two relays and one Redis, everything going wrong at random, all checked.
+"""F26: many streams at once over two relays and one Redis, everything going wrong at random, all of it checked.
 
-The seed decides what each stream asks for, how its provider fails, how its client behaves, and what befalls the relays and
-their Redis; the same seed plays the same piece (the machine's own timing aside). One relay is never hurt: it is weighed.
+The seed decides what each stream asks for, how its provider fails, how its client behaves, and what befalls the relays
+and their Redis; the same seed plays the same piece (the machine's own timing aside). One relay is never hurt: it is
+weighed.
 """
 
 from __future__ import annotations
@@ -122,8 +123,10 @@ class Soak:
                 for _ in range(2 if behaviour == "stops it twice" else 1):
                     await self._stop(rng, stream)
         readers = await asyncio.gather(*reading)
-        if client.gone or not client.stream:
-            return [Violation("I1", "the stream is gone")] if client.gone else self._refused(client)
+        if client.gone:
+            return [Violation("I1", "the stream is gone")]
+        if not client.stream:
+            return self._refused(client)
         return await self._checked(client, readers, door, model, mine, allowed)
 
     def _refused(self, client: Client) -> list[Violation]:
@@ -218,7 +221,7 @@ class Soak:
         return max((mb for _, mb in self._weights), default=0.0)
 
 
-def _turns(rng: random.Random, ships: Fleet) -> "Turns":
+def _turns(rng: random.Random, ships: Fleet) -> Turns:
     return Turns(rng, ships)
 
 
@@ -229,7 +232,7 @@ class Turns:
         self._turn = rng.randint(0, 1)
         self._ships = ships
 
-    def __iter__(self) -> "Turns":
+    def __iter__(self) -> Turns:
         return self
 
     def __next__(self) -> str:
