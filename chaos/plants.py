@@ -59,7 +59,7 @@ PLANTS: tuple[Plant, ...] = (
     ),
     Plant(
         "usage is swallowed on its way to the ledger",
-        "engine/attempts.py",
+        "engine/settlement.py",
         "            usage=usage.usage,\n",
         "            usage=type(usage.usage)(),\n",
         "F1",

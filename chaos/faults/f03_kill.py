@@ -64,7 +64,7 @@ async def run(this: Run) -> None:
         for when in ("before", "after")
         for number in {**numbers, **last}.get(point, many)
     ]
-    kills = this.pick(named, 4)
+    kills = this.pick(named, 2)
     kills += [Kill("", seconds=this.rng.uniform(0, 1.3 * TOKENS / RATE)) for _ in range(1 if this.sample else 50)]
     lapses: list[float] = []
     async with fleet(1) as ships:

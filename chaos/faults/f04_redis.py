@@ -80,7 +80,7 @@ BLOWS = (
 
 async def run(this: Run) -> None:
     async with fleet(2) as ships:
-        for blow in this.pick(list(BLOWS), 2):
+        for blow in this.pick(list(BLOWS), 1):
             await _dealt(this, ships, blow)
 
 

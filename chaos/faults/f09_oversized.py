@@ -90,7 +90,7 @@ async def _one_relay(this: Run, name: str) -> None:
     dialect = PROVIDERS[name][0]
     whole = frames_of(parse("sim:tokens=6"), dialect)
     async with provided(lambda: whole) as (provider, url), node(settings(url)) as relay:
-        for monster in this.pick(list(MONSTERS), 3):
+        for monster in this.pick(list(MONSTERS), 2):
 
             def hostile(middle: Script = monster.middle) -> Iterable[bytes | float]:
                 yield from whole[:4]
@@ -170,7 +170,7 @@ async def _tiny_pieces(provider: Provider, relay: Node, name: str, sample: bool)
 
 
 def _linear(this: Run) -> None:
-    scale = 4 if this.sample else 1
+    scale = 8 if this.sample else 1
     million = 1_000_000 // scale
     kinds = {
         "a line in pieces of 1 KB": lambda n: [b"data: "] + [b"x" * 1024] * (n * 4 // scale) + [b"\n\n"],

@@ -46,13 +46,16 @@ async def run(this: Run) -> None:
             (name, kind, at)
             for name in OWN.values()
             for kind in KINDS
-            for at in range(1, events)
+            for at in (range(1, events) if kind in PLACED else (0,))
             if name != "oll" or kind in ANYWHERE  # its lines know no comments and no byte-order mark
         ]
         await this.each(
             this.pick(cells, 12), lambda cell: f"{cell[0]}, {cell[1]} at event {cell[2]}", lambda c: _spoilt(home, *c)
         )
 
+
+PLACED = ("junk", "badutf8")
+"""Spoil one event; the others are about the whole answer."""
 
 ANYWHERE = ("junk", "badutf8", "crlf,fault=split")
 KINDS = (*ANYWHERE, "bom,fault=comments")
@@ -170,7 +173,7 @@ def _folded(dialect: str, pieces: list[bytes]) -> tuple[str, str]:
 async def _spoilt(home: House, name: str, kind: str, at: int) -> list[Violation]:
     """One event of an answer is spoilt: those before it are kept, and the end is honest."""
     mine = seed()
-    model = f"sim:tokens=40,seed={mine},fault={kind}" + (f"@{at}" if kind in {"junk", "badutf8"} else "")
+    model = f"sim:tokens=40,seed={mine},fault={kind}" + (f"@{at}" if kind in PLACED else "")
     dialect = PROVIDERS[name][0]
     answer = await home.answer(f"{name}/{model}", dialect)
     told = truth(parse(model), dialect)
@@ -182,7 +185,7 @@ async def _spoilt(home: House, name: str, kind: str, at: int) -> list[Violation]
         # U+FFFD stands where the byte stood, wherever that was: all else is as it was said.
         stream.log = [data.replace(b"\xff", b"").replace("\ufffd".encode(), b"") for data in stream.log]
         stream.readers = []
-    if kind in {"junk", "badutf8"} and stream.ending != "completed":
+    if kind in PLACED and stream.ending != "completed":
         stream.cause = "failed"
         stream.truth = told._replace(either=True)  # it was not cut: the relay had heard enough
     return check([stream])

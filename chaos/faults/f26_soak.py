@@ -237,7 +237,7 @@ class Turns:
 
     def __next__(self) -> str:
         self._turn += 1
-        urls = self._ships.urls
+        urls = self._ships.urls or [node.url for node in self._ships.nodes]
         return urls[self._turn % len(urls)]
 
 
@@ -248,8 +248,8 @@ def _name(client: Client) -> str:
 
 
 async def run(this: Run) -> None:
-    streams = 30 if this.sample else STREAMS
-    seconds = float(os.environ.get("SOAK_SECONDS", 20 if this.sample else SECONDS))
+    streams = 20 if this.sample else STREAMS
+    seconds = float(os.environ.get("SOAK_SECONDS", 10 if this.sample else SECONDS))
     simulator.RECENT = 16 * STREAMS  # type: ignore[attr-defined]  # as many as are judged at a time, retries included
     async with fleet(2, limits={"ttl": TTL}) as ships:
         soak = Soak(this, ships, streams, seconds)
