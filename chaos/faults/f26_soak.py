@@ -25,7 +25,7 @@ from chaos.house import OWN, PROVIDERS, seed
 from chaos.truth import truth
 from tailrace.events import Ending
 from tailrace.simulator import parse
-from tailrace.simulator import server as simulator
+import tailrace.simulator.server as simulator
 
 STREAMS, SECONDS = 200, 1800.0
 
@@ -77,7 +77,6 @@ class Soak:
         self._began = time.monotonic()
         self.counts: Counter[str] = Counter()
 
-    @property
     def over(self) -> bool:
         """Whether nothing new should begin."""
         return time.monotonic() >= self._over
@@ -93,7 +92,7 @@ class Soak:
     async def _one_after_the_other(self, number: int) -> None:
         rng = random.Random(f"soak {self._this.seed} {number}")
         await asyncio.sleep(rng.uniform(0, 5))
-        while not self.over:
+        while not self.over():
             mine = seed()
             door = rng.choice(list(OWN))
             fault = rng.choice(PROVIDER_FAULTS).format(at=rng.randint(1, 20))
@@ -173,9 +172,9 @@ class Soak:
 
     async def _blows(self) -> None:
         rng = random.Random(f"blows {self._this.seed}")
-        while not self.over:
+        while not self.over():
             await asyncio.sleep(min(rng.uniform(8, 25), max(0.0, self._over - time.monotonic())))
-            if self.over:
+            if self.over():
                 return
             blow = rng.choice(BLOWS)
             self.counts[blow] += 1
