@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+import tailrace.simulator.server as simulator
 from chaos import raw
 from chaos.card import Fault, Run
 from chaos.checker import Reader, Stream, Violation, check
@@ -25,7 +26,6 @@ from chaos.house import OWN, PROVIDERS, seed
 from chaos.truth import truth
 from tailrace.events import Ending
 from tailrace.simulator import parse
-import tailrace.simulator.server as simulator
 
 STREAMS, SECONDS = 200, 1800.0
 
