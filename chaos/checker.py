@@ -132,6 +132,9 @@ def prefix(stream: Stream, reader: Reader, others: set[bytes] | None = None) -> 
                 if not stream.last_words or verdict(frame.data, stream.dialect) != "error":
                     found.append(Violation("I1", f"{where}: an event without a number: {frame.data[:80]!r}"))
                 continue
+            logged = stream.log[frame.number - 1] if frame.number <= len(stream.log) else b""
+            if stream.last_words and frame.data != logged and verdict(frame.data, stream.dialect) == "error":
+                continue  # last words in a dialect without numbers
             if frame.number != held + 1:
                 what = "repeats" if frame.number <= held else "leaves out"
                 found.append(Violation("I1", f"{where}: {what} frames: {frame.number} after {held}"))
@@ -178,7 +181,7 @@ def end(stream: Stream) -> list[Violation]:
         if reader.left:
             continue
         last = reader.connections[-1] if reader.connections else None
-        if last and last.frames and last.frames[-1].number == 0:
+        if last and last.frames and stream.last_words and verdict(last.frames[-1].data, stream.dialect) == "error":
             continue  # told that it is over, by words that could not be stored
         held = last.frames[-1].number if last and last.frames else last.after if last else 0
         if held != len(stream.log):
@@ -237,8 +240,13 @@ def money(stream: Stream) -> list[Violation]:
     last = max(rows, key=lambda row: row.number, default=None)
     if last is not None and last.ending is not None:
         # A relay that dies, or loses its store, behind the provider's last word: paid for in full, told as interrupted.
-        torn = stream.ending == "interrupted" and last.ending == "completed"
-        if last.ending != stream.ending and not (torn and stream.truth is not None and stream.truth.done):
+        torn = stream.ending == "interrupted" and (
+            (last.ending == "completed" and stream.truth is not None and stream.truth.done)
+            or (last.ending in {"truncated", "failed"} and stream.last_words)
+        )
+        # A stop that was asked of a relay that died: its heir ends the stream as cancelled, the next start the row.
+        torn = torn or (stream.last_words and (stream.ending, last.ending) == ("cancelled", "interrupted"))
+        if last.ending != stream.ending and not torn:
             found.append(Violation("I4", f"the row says {last.ending}, the stream {stream.ending}"))
         if stream.truth is not None:
             found += _figures(last, stream.truth, stream.ending)

@@ -186,7 +186,8 @@ async def _spoilt(home: House, name: str, kind: str, at: int) -> list[Violation]
         stream.log = [data.replace(b"\xff", b"").replace("\ufffd".encode(), b"") for data in stream.log]
         stream.readers = []
     if kind in PLACED and stream.ending != "completed":
-        stream.cause = "failed"
+        # Half of a last line without its end is a cut answer, too.
+        stream.cause = "truncated" if stream.ending == "truncated" and dialect == "ollama" else "failed"
         stream.truth = told._replace(either=True)  # it was not cut: the relay had heard enough
     return check([stream])
 

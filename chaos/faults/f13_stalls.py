@@ -154,7 +154,7 @@ async def _stalled(home: House, name: str, stall: Stall, model: str, mine: int, 
 
 
 def _in_time(seconds: float, due: float) -> list[Violation]:
-    if due * (1 - EXACT) <= seconds <= due * (1 + EXACT) + BUSY + LATE.worst:
+    if due * (1 - EXACT) - LATE.worst <= seconds <= due * (1 + EXACT) + BUSY + LATE.worst:
         return []
     return [Violation("I2", f"ended after {seconds:.2f} s, due after {due:g} s")]
 
