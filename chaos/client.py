@@ -56,6 +56,10 @@ class Client:
         headers = {"idempotency-key": key or f"key-{model}"}
         return await self._until_the_end(lambda url: raw.request(url, "POST", path, body, headers), dialect)
 
+    def left(self) -> Reader:
+        """Return what it saw until it went away."""
+        return Reader(self.name, self.connections, left=True)
+
     async def follow(self, stream: str, dialect: str = "anthropic") -> Reader:
         """Follow a stream that somebody else began."""
         self.stream = stream

@@ -54,6 +54,10 @@ class Fleet:
         """Where the living relays answer."""
         return [node.url for node in self.nodes if node.code is None]
 
+    def reaching(self, url: str) -> None:
+        """Have the relays that are started from now on find Redis at ``url``."""
+        self._config = {**self._config, "log": {**self._config["log"], "url": url}}
+
     async def start(self, *, launcher: tuple[str, ...] = ("-m", "tailrace"), **more: Any) -> Node:
         """Start one more relay."""
         self._number += 1
