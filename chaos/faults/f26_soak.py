@@ -255,9 +255,10 @@ def _name(client: Client) -> str:
     return client.exchange.answer.headers.get("tailrace-stream-id", "")
 
 
-def _bill(ships: Fleet, dead: int) -> list[Violation]:
+async def _bill(ships: Fleet, dead: int) -> list[Violation]:
     """Every request has its row; a row without a request is one whose relay died between the two."""
-    rows, requests = len(read(ships.ledger, limit=1_000_000)), ships.sim.stats()["requests"]
+    rows = len(await asyncio.to_thread(read, ships.ledger, limit=1_000_000))
+    requests = ships.sim.stats()["requests"]
     fine = requests <= rows <= requests + dead * STREAMS
     return [] if fine else [Violation("I4", f"{rows} rows for {requests} requests")]
 
@@ -269,7 +270,7 @@ async def run(this: Run) -> None:
     async with fleet(2, limits={"ttl": TTL}) as ships:
         soak = Soak(this, ships, streams, seconds)
         await soak.run()
-        this.cell("every request has its row", _bill(ships, soak.counts["a relay is killed"]))
+        this.cell("every request has its row", await _bill(ships, soak.counts["a relay is killed"]))
     this.figures["seconds"] = round(seconds)
     this.figures["streams at a time"] = streams
     this.figures |= dict(sorted(itertools.islice(soak.counts.items(), 40)))
