@@ -251,7 +251,7 @@ def _fake_clock(this: Run) -> None:
             idle=rng.choice((None, rng.uniform(1, 10))),
             total=rng.choice((None, rng.uniform(5, 60))),
         )
-        this.cell(f"fake clock, script {number}", _played(limits, rng))
+        this.cell(f"fake clock, script {number}", [f"I2: {said}" for said in _played(limits, rng)])
 
 
 def _played(limits: Deadlines, rng: random.Random) -> list[str]:
