@@ -80,7 +80,8 @@ class Stream(msgspec.Struct, kw_only=True):
     …): without it the truth decides between a completed and a cut answer. ``attempts`` is how many requests the
     provider got. ``usage`` is whether the dialect's own figures are looked at. ``stopped`` holds the seconds from the
     stop to the end of the provider's connection, and ``allowed`` how many there may be. ``last_words`` is whether
-    readers may be told the end in an event that is in no log, because it cannot be stored.
+    readers may be told the end in an event that is in no log, because it cannot be stored. ``killed`` is whether its
+    relay was: a row that was open then is closed by the next start, and says that it knows no more.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Stream(msgspec.Struct, kw_only=True):
     stopped: list[float] = []
     allowed: float = 0.25
     last_words: bool = False
+    killed: bool = False
 
 
 def check(streams: Sequence[Stream]) -> list[Violation]:
@@ -246,9 +248,10 @@ def money(stream: Stream) -> list[Violation]:
         )
         # A stop that was asked of a relay that died: its heir ends the stream as cancelled, the next start the row.
         torn = torn or (stream.last_words and (stream.ending, last.ending) == ("cancelled", "interrupted"))
-        if last.ending != stream.ending and not torn:
+        swept = stream.killed and (last.ending, last.label) == ("interrupted", "unknown")
+        if last.ending != stream.ending and not torn and not swept:
             found.append(Violation("I4", f"the row says {last.ending}, the stream {stream.ending}"))
-        if stream.truth is not None:
+        if stream.truth is not None and not swept:
             found += _figures(last, stream.truth, stream.ending)
     return found
 

@@ -82,9 +82,7 @@ async def run(this: Run) -> None:
             stream.rows = await ships.rows(stream.id) if stream.id else []
             if stream.attempts is not None and len(stream.rows) == stream.attempts + 1:
                 stream.attempts += 1  # opened before the provider is asked, and then it never was
-            if any((row.ending, row.label) == ("interrupted", "unknown") for row in stream.rows):
-                # Killed behind the end, before its row was closed: the row is there, and says that it knows no more.
-                stream.rows = None
+            stream.killed = True
             this.cell(name, found + check([stream]))
     this.figures["kills"] = len(kills)
     this.figures["s until a dead relay's stream has ended, most"] = round(max(lapses, default=0.0), 1)
