@@ -252,11 +252,13 @@ def money(stream: Stream) -> list[Violation]:
         if last.ending != stream.ending and not torn and not swept:
             found.append(Violation("I4", f"the row says {last.ending}, the stream {stream.ending}"))
         if stream.truth is not None and not swept:
-            found += _figures(last, stream.truth, stream.ending)
+            # A call that comes whole is one delta to the script and seventy tokens to whoever counts its characters.
+            whole_calls = bool(stream.truth.arguments) and stream.dialect in {"gemini", "ollama"}
+            found += _figures(last, stream.truth, stream.ending, 1.0 if whole_calls else ESTIMATE)
     return found
 
 
-def _figures(row: Row, truth: Truth, ending: str | None) -> list[Violation]:
+def _figures(row: Row, truth: Truth, ending: str | None, tolerance: float) -> list[Violation]:
     if truth.either:
         return []
     if ending == "completed":
@@ -268,7 +270,7 @@ def _figures(row: Row, truth: Truth, ending: str | None) -> list[Violation]:
     if truth.billed > FEW:
         if row.label == "unknown" or row.output_tokens is None:
             return [Violation("I4", f"unknown usage after {truth.billed} tokens")]
-        if abs(row.output_tokens - truth.billed) > ESTIMATE * truth.billed:
+        if abs(row.output_tokens - truth.billed) > tolerance * truth.billed:
             return [Violation("I4", f"{row.output_tokens} tokens ({row.label}), billed {truth.billed}")]
     return []
 

@@ -456,3 +456,36 @@ async def test_what_a_client_asks_for_when_it_leaves_stands_in_for_the_routes_po
         gate.set()
         await the_end(generation)
     assert generation.ending == ending
+
+
+class TestReadersElsewhere:
+    """Where nodes share the logs, a reader that came back at another one has not left."""
+
+    async def left_alone(self, monkeypatch: pytest.MonkeyPatch, answers: list[bool]) -> tuple[Generation, list[bool]]:
+        monkeypatch.setattr("tailrace.engine.audience.SECOND_LOOK", 0.0)
+        relay, _ = house(Provider([*READS[:4], NEVER]))
+        left = list(answers)
+
+        async def elsewhere(_stream: str) -> bool:
+            return left.pop(0) if left else False
+
+        relay.shared = True
+        monkeypatch.setattr(relay.store, "followed_elsewhere", elsewhere)
+        async with relay:
+            generation = await running(relay, msgspec.structs.replace(asked(), on_disconnect="cancel", grace=0.01))
+            generation.attach(reader := object())
+            while not generation.log.tail:
+                await asyncio.sleep(0)
+            generation.detach(reader)
+            await the_end(generation)
+        return generation, left
+
+    async def test_it_goes_on_while_another_node_has_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        generation, left = await self.left_alone(monkeypatch, [True, True])
+        assert generation.ending == "cancelled"
+        assert left == []
+
+    async def test_one_no_is_not_believed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        generation, left = await self.left_alone(monkeypatch, [False, True, False, False])
+        assert generation.ending == "cancelled"
+        assert left == []

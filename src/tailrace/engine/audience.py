@@ -10,6 +10,9 @@ from tailrace.engine.observer import Unread
 from tailrace.engine.spec import Policy
 from tailrace.engine.usage import CHARACTERS_PER_TOKEN
 
+SECOND_LOOK = 2.0
+"""Seconds between the two: a node that lost its connection to the store is back within one, and listens again."""
+
 
 class Audience:
     """The readers of one generation. ``abandon`` is called when they have been away for too long.
@@ -83,8 +86,14 @@ class Audience:
             self._asking = self._loop.create_task(self._ask(self._elsewhere), name="tailrace readers elsewhere")
 
     async def _ask(self, elsewhere: Callable[[], Awaitable[bool]]) -> None:
-        """Give up unless another node has readers; then look again when they, too, may have left."""
+        """Give up unless another node has readers; then look again when they, too, may have left.
+
+        Only a second no is believed: a node that has just lost its store listens to nothing for a moment.
+        """
         found = await elsewhere()
+        if not found:
+            await asyncio.sleep(SECOND_LOOK)
+            found = await elsewhere()
         self._asking = None
         if found:
             self._count()
