@@ -22,5 +22,6 @@ export default defineConfig({
       ["/v1", "/streams"].map((door) => [door, process.env["TAILRACE_URL"] ?? "http://127.0.0.1:8484"]),
     ),
   },
-  test: { environment: "jsdom", include: ["tests/**/*.test.ts"] },
+  // Long documents are parsed here on whatever machine this is; how fast that goes is no test's business.
+  test: { environment: "jsdom", include: ["tests/**/*.test.ts"], testTimeout: 60_000 },
 });
