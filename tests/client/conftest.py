@@ -62,8 +62,10 @@ def house() -> Iterator[House]:
                 targets=(Target("frail", "sim:tokens=40,fault=cut_event@9"), Target("oai", "sim:tokens=12,seed=9")),
                 policy=Policy(restart=True),
             )
+            # The examples ask the first model that is listed.
+            sure = RouteSpec(name="sure", targets=(Target("ant", "sim"),))
             # What breaks off on request must not be left alone for it.
-            relay = Relay(specs, {"unsure": unsure}, limits=Limits(breaker_failures=1000))
+            relay = Relay(specs, {"sure": sure, "unsure": unsure}, limits=Limits(breaker_failures=1000))
             locked = ServerSpec(port=0, shutdown_grace=0.0, keys=(Secret(KEY),))
             async with serving(relay) as url, serving(Relay(specs), locked) as guarded:
                 houses.append(House(url, guarded, simulator))
