@@ -73,7 +73,10 @@ class Exchange:
         """Read until ``count`` bytes have come in all, or ``at_once`` what there is; False when the answer ended."""
         loop = asyncio.get_running_loop()
         before = len(self.raw)
-        while len(self.raw) < count and not self.ended and not (at_once and len(self.raw) > before):
+        # Answers differ by a few bytes in how their chunks are cut: the last one is the end, whatever was asked for.
+        while len(self.raw) < count and not self.ended and not self.raw.endswith(b"\r\n0\r\n\r\n"):
+            if at_once and len(self.raw) > before:
+                break
             try:
                 data = await loop.sock_recv(self._sock, min(READ, count - len(self.raw)))
             except ConnectionError:

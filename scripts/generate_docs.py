@@ -285,7 +285,16 @@ def _misses(card: dict[str, Any]) -> str:
         lines += [f"- {number}: {miss.replace('|', '/')}\n" for miss in fault["misses"]]
         left = fault["all"] - fault["passed"] - len(fault["misses"])
         lines += [f"- {number}: … and {left} more\n"] if left else []
-    return "Misses:\n\n" + "".join(lines) if lines else "No misses.\n"
+    if not lines:
+        return "No misses.\n"
+    named = "".join(lines)
+    if len(lines) <= FEW:
+        return f"Misses:\n\n{named}"
+    return f"<details>\n<summary>Every miss by its name</summary>\n\n{named}\n</details>\n"
+
+
+FEW = 12
+"""Most misses that stand open in the README."""
 
 
 def proofs() -> str:
