@@ -266,11 +266,15 @@ async def _bill(ships: Fleet, dead: int) -> list[Violation]:
 async def run(this: Run) -> None:
     streams = 20 if this.sample else STREAMS
     seconds = float(os.environ.get("SOAK_SECONDS", 10 if this.sample else SECONDS))
+    remembered = simulator.RECENT  # type: ignore[attr-defined]
     simulator.RECENT = 16 * STREAMS  # type: ignore[attr-defined]  # as many as are judged at a time, retries included
-    async with fleet(2, limits={"ttl": TTL}) as ships:
-        soak = Soak(this, ships, streams, seconds)
-        await soak.run()
-        this.cell("every request has its row", await _bill(ships, soak.counts["a relay is killed"]))
+    try:
+        async with fleet(2, limits={"ttl": TTL}) as ships:
+            soak = Soak(this, ships, streams, seconds)
+            await soak.run()
+            this.cell("every request has its row", await _bill(ships, soak.counts["a relay is killed"]))
+    finally:
+        simulator.RECENT = remembered  # type: ignore[attr-defined]
     this.figures["seconds"] = round(seconds)
     this.figures["streams at a time"] = streams
     this.figures |= dict(sorted(itertools.islice(soak.counts.items(), 40)))
