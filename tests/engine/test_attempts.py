@@ -469,7 +469,7 @@ class TestReadersElsewhere:
         async def elsewhere(_stream: str) -> bool:
             return left.pop(0) if left else False
 
-        relay.shared = True
+        monkeypatch.setattr(relay.store, "shared", True)
         monkeypatch.setattr(relay.store, "followed_elsewhere", elsewhere)
         async with relay:
             generation = await running(relay, msgspec.structs.replace(asked(), on_disconnect="cancel", grace=0.01))

@@ -32,7 +32,7 @@ from tailrace.engine.upstream import Upstream
 from tailrace.errors import NotFound, Overloaded
 from tailrace.events import Ending
 from tailrace.ledger import Ledger, NoLedger
-from tailrace.log import Claim, LogStore, MemoryStore, StreamInfo, StreamLog
+from tailrace.log import Claim, LogStore, MemoryStore, StreamInfo, StreamLog, ended, when
 from tailrace.structured import ToolGate
 
 SWEEP = 5.0
@@ -70,7 +70,6 @@ class Relay:
     ) -> None:
         self.limits = limits or Limits()
         self.router = Router(providers, routes or {})
-        self.shared = store is not None and not isinstance(store, MemoryStore)
         self.store: LogStore = store or _memory_store(self.limits)
         self.ledger: Ledger = ledger or NoLedger()
         self.draining = False
@@ -143,7 +142,7 @@ class Relay:
             reply=msgspec.convert(info.reply, Reply),
             policy=policy,
             on_end=lambda ended: self._on_end(ended, claim),
-            elsewhere=(lambda: self.store.followed_elsewhere(info.id)) if self.shared else None,
+            elsewhere=(lambda: self.store.followed_elsewhere(info.id)) if self.store.shared else None,
         )
         self._live[info.id] = generation
         answering = Answering(
@@ -192,22 +191,8 @@ class Relay:
             generation.stop()
         elif log.ending is None:
             await self.store.ask_stop(log.info.id)
-        await self._settled(log)
-
-    async def _settled(self, log: StreamLog) -> None:
-        if log.ending is not None:
-            return
-        ended = asyncio.get_running_loop().create_future()
-
-        def look() -> None:
-            if (log.ending is not None or log.severed) and not ended.done():
-                ended.set_result(None)
-
-        unwatch = log.watch(look)
-        try:
-            await asyncio.wait([ended], timeout=STOP_WAIT)
-        finally:
-            unwatch()
+        with when(log, ended) as ready:
+            await asyncio.wait([ready], timeout=STOP_WAIT)
 
     @property
     def running(self) -> list[Generation]:

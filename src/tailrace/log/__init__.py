@@ -10,6 +10,7 @@ from tailrace.log.base import Claim, Entry, Held, LogStore, StoreListener, Strea
 from tailrace.log.cursor import parse_cursor, stamp_id
 from tailrace.log.memory import MemoryLog, MemoryStore
 from tailrace.log.redis import Durability, RedisSpec, redis_store
+from tailrace.log.waiting import begun, ended, when
 
 __all__ = [
     "Claim",
@@ -23,7 +24,10 @@ __all__ = [
     "StoreListener",
     "StreamInfo",
     "StreamLog",
+    "begun",
+    "ended",
     "parse_cursor",
     "redis_store",
     "stamp_id",
+    "when",
 ]

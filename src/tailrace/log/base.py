@@ -143,6 +143,10 @@ class LogStore(Protocol):
     """All logs of this process or cluster."""
 
     @property
+    def shared(self) -> bool:
+        """Whether other nodes read and write here as well."""
+
+    @property
     def full(self) -> bool:
         """Whether no new log should begin: those that are being written are too much already."""
 

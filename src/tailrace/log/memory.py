@@ -90,6 +90,8 @@ class MemoryStore:
     `full` is as of the last `sweep`: counting at each frame would cost every stream for a limit that few reach.
     """
 
+    shared = False
+
     def __init__(
         self,
         *,

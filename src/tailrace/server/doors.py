@@ -170,10 +170,10 @@ class Door:
         relay, log = self._relay, opened.log
         receive, send = client
         if opened.request.stream:
-            limits, wait = relay.limits, 0.0 if early else opened.open_early_after
-            if wait is not None:
-                limits = msgspec.structs.replace(limits, open_early_after=wait)
-            await answer_stream(relay, log, receive, send, limits=limits, headers=headers)
+            wait = 0.0 if early else opened.open_early_after
+            if wait is None:
+                wait = relay.limits.open_early_after
+            await answer_stream(relay, log, receive, send, headers=headers, open_early_after=wait)
         elif opened.request.background:
             await answer_begun(relay, log, receive, send, headers)
         else:

@@ -7,16 +7,15 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from tailrace.dialects import DIALECTS, Dialect
-from tailrace.engine import Generation, Limits, Opened, Relay, Retold
+from tailrace.engine import Generation, Opened, Relay, Retold
 from tailrace.errors import Gone, Overloaded, RequestError
 from tailrace.events import Error, Turn
-from tailrace.log import StreamLog
+from tailrace.log import StreamLog, begun, ended, when
 from tailrace.server.documents import asking_again, objection, refusal
 from tailrace.server.errors import send_error
 from tailrace.server.fields import FieldsView
 from tailrace.server.http import STREAM_HEADERS, Receive, Send, encode_headers, send_json, watch_disconnect
 from tailrace.server.sink import AsgiSink
-from tailrace.server.waiting import begun, ended, when
 from tailrace.sse import comment
 
 RETRY = b"retry: 1000\n"
@@ -43,9 +42,12 @@ def stream_headers(log: StreamLog, dialect: Dialect) -> dict[str, str]:
 
 
 async def answer_stream(
-    relay: Relay, log: StreamLog, receive: Receive, send: Send, *, limits: Limits, headers: dict[str, str]
+    relay: Relay, log: StreamLog, receive: Receive, send: Send, *, headers: dict[str, str], open_early_after: float
 ) -> None:
-    """Answer a POST by streaming: with the true status while that is still possible, then frame by frame."""
+    """Answer a POST by streaming: with the true status while that is still possible, then frame by frame.
+
+    Nothing having come for ``open_early_after`` seconds, the status is 200 whatever follows.
+    """
     gone = watch_disconnect(receive)
     generation = relay.generation(log.info.id)
     # Counted as a reader from the first moment, so that a client that leaves before the first token is noticed.
@@ -53,7 +55,7 @@ async def answer_stream(
         generation.attach(gone)
     try:
         with when(log, begun) as ready:
-            await asyncio.wait({gone, ready}, timeout=limits.open_early_after, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({gone, ready}, timeout=open_early_after, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
             return
         if log.severed:

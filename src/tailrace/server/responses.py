@@ -18,12 +18,11 @@ import msgspec
 from tailrace.dialects import DIALECTS
 from tailrace.engine import Relay
 from tailrace.errors import BadRequest, NotFound, RequestError
-from tailrace.log import StreamLog, parse_cursor
+from tailrace.log import StreamLog, begun, parse_cursor, when
 from tailrace.server.access import Access
 from tailrace.server.errors import event_of, send_error
 from tailrace.server.http import Receive, Scope, Send, send_json, watch_disconnect
 from tailrace.server.respond import answer_resume, check_cursor, refuse
-from tailrace.server.waiting import begun, when
 
 DIALECT = "openai_responses"
 

@@ -44,6 +44,8 @@ class RedisStore:
     Levels D0 to D3 (`RedisSpec.durability`). Start it before anything else is called.
     """
 
+    shared = True
+
     def __init__(
         self,
         spec: RedisSpec,

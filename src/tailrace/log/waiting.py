@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tailrace.log import StreamLog
+from tailrace.log.base import StreamLog
 
 
 def begun(log: StreamLog) -> bool:
