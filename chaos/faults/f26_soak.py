@@ -50,7 +50,7 @@ PROVIDER_FAULTS = (
     ",fault=no_terminator",
     ",fault=stall_event@{at}:1",
     ",fault=slow_headers:1",
-    ",fault=split",
+    ",fault=chunk@16",  # every byte by itself is F1's and F10's: here it would measure the simulator
     ",fault=error@{at}:overloaded",
     ",ttft=1",
 )
@@ -166,10 +166,13 @@ class Soak:
         assert stream.truth is not None
         if ",fault=error" in model:
             allowed = allowed | {"failed"}
-        if ",fault=rst" in model or stream.ending in allowed:
+        # Gemini has no last word but its connection's end, which a cut takes away.
+        endless = stream.dialect == "gemini" and ",fault=cut" in model
+        if ",fault=rst" in model or endless or stream.ending in allowed:
             stream.truth = stream.truth._replace(either=True)
-        if stream.ending in allowed:
+        if endless or stream.ending in allowed:
             stream.cause = stream.ending
+        stream.killed = self.counts["a relay is killed"] > 0
         stream.usage = False
         if stream.attempts != 1:
             # Two streams, or two attempts at one: the provider's record of the other may be the one that is at hand.
