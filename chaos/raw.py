@@ -95,7 +95,7 @@ class Exchange:
 
     def whole(self) -> bool:
         """Whether the answer says of itself that it is whole."""
-        return self.raw.endswith(b"0\r\n\r\n") or (b"chunked" not in self.raw[:4096] and self.answer.complete)
+        return self.raw.endswith(b"\r\n0\r\n\r\n") or (b"chunked" not in self.raw[:4096] and self.answer.complete)
 
     async def until(self, mark: bytes, times: int = 1) -> Body:
         """Read until ``mark`` has come ``times`` times, or to the end."""

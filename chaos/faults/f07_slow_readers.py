@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from chaos import raw
@@ -28,11 +30,15 @@ CAP = 512 * 1024
 """Bytes of memory for each slow reader: 64 KiB of lag, twice 64 KiB unread of its provider, 64 KiB in its connection,
 and as much again for the frames' own objects."""
 
-WATCHED = 6.0
-"""Seconds during which the slow ones are slow."""
+STALL = 10.0
+"""Seconds after which a reader that takes next to nothing is cut: the fast ones are done by then, and all is weighed.
+Afterwards the answers go on into their logs, which grow to what the answers are long."""
 
-STALL = 2.0
-"""Seconds after which a reader that takes nothing is cut."""
+WATCHED = STALL + 2.0
+"""Seconds during which the slow ones are slow: until they have been cut."""
+
+LOOKS = 5
+"""Times, half a second apart, that answers which should stand still are looked at: before their readers are cut."""
 
 
 class Slow(NamedTuple):
@@ -83,12 +89,13 @@ async def _beside(this: Run, ships: Fleet, slow: Slow, count: int, baseline: lis
     relay = ships.nodes[0]
     base = relay.resident()
     mine = [seed() for _ in range(count)]
-    reading = [asyncio.ensure_future(_read_slowly(ships, slow, number)) for number in mine]
+    streams: list[str] = []
+    reading = [asyncio.ensure_future(_read_slowly(ships, slow, number, streams.append)) for number in mine]
     await asyncio.sleep(1.0)
     relay.forget_peak()
     gaps, fast = await _fast(ships, count)
     peak = relay.resident("VmHWM")
-    running = sum(record.state == "open" for number in mine for record in ships.asked(number)[:1])
+    moved = await _going_on(ships, streams)
     slowest = await asyncio.gather(*reading, return_exceptions=True)
     for number, found in enumerate(fast, 1):
         this.cell(f"{slow.name}: fast reader {number}", found)
@@ -97,7 +104,7 @@ async def _beside(this: Run, ships: Fleet, slow: Slow, count: int, baseline: lis
     this.figures[f"KB a stream, {slow.name}"] = round((peak - base) / (2 * count) / 1024)
     this.figures[f"ms p99 gap, {slow.name}"] = round(percentile(gaps, 0.99) * 1000)
     this.figures["ms p99 gap, alone"] = round(percentile(baseline, 0.99) * 1000)
-    unpaused = [] if running == count else [Violation("I6", f"{count - running} providers were not held back")]
+    unpaused = [] if not moved else [Violation("I6", f"{moved} providers were not held back")]
     this.cell(f"{slow.name}: providers are held back", unpaused)
     for number, result in zip(mine, slowest, strict=True):
         broken = isinstance(result, BaseException)
@@ -105,12 +112,33 @@ async def _beside(this: Run, ships: Fleet, slow: Slow, count: int, baseline: lis
         this.cell(f"{slow.name}: slow reader {number}", said)
 
 
-async def _read_slowly(ships: Fleet, slow: Slow, mine: int) -> list[Violation]:
+async def _going_on(ships: Fleet, streams: list[str]) -> int:
+    """Return how many answers still grow, or are over; the last buffers may be filling, so there are a few looks."""
+    growing = len(streams)
+    before: list[int | None] = [0] * growing
+    for _ in range(LOOKS):
+        now = await _lengths(ships, streams)
+        growing = sum(one is None or one != other for one, other in zip(now, before, strict=True))
+        if not growing:
+            break
+        before = now
+        await asyncio.sleep(0.5)
+    return growing
+
+
+async def _lengths(ships: Fleet, streams: list[str]) -> list[int | None]:
+    """Return how many bytes long each answer is by now, as the relay tells without reading on; None at its end."""
+    told = [await raw.fetch(ships.urls[0], "GET", f"/streams/{stream}/message") for stream in streams]
+    return [None if json.loads(answer.body)["ending"] else len(answer.body) for answer in told]
+
+
+async def _read_slowly(ships: Fleet, slow: Slow, mine: int, named: Callable[[str], None]) -> list[Violation]:
     model = f"sim:tokens={BIG},seed={mine}"
     path, body = asked("anthropic", f"ant/{model}")
     url = ships.urls[0]
     async with await raw.request(url, "POST", path, body, receive_buffer=4096) as exchange:
-        head = await exchange.head()
+        stream = (await exchange.head()).headers["tailrace-stream-id"]
+        named(stream)
         until = time.monotonic() + WATCHED
         while time.monotonic() < until:
             await asyncio.sleep(slow.pause)
@@ -118,12 +146,11 @@ async def _read_slowly(ships: Fleet, slow: Slow, mine: int) -> list[Violation]:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(slow.pause):
                         await exchange.take(len(exchange.raw) + slow.size)
-        # By now it has been cut, or is about to be: what is left in the kernel's hands still counts as read.
+        # By now it has been cut: what is left in the kernel's hands still counts as read.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STALL * 3):
                 await exchange.to_the_end()
         first = exchange.answer
-    stream = head.headers["tailrace-stream-id"]
     connections = [connection(first, "anthropic")]
     after = last(first, "anthropic")
     again = await raw.fetch(url, "GET", f"/streams/{stream}", headers={"last-event-id": str(after)})

@@ -46,6 +46,8 @@ async def test_a_reader_that_does_not_read_pauses_its_provider_and_loses_nothing
     # What the relay took before it held the provider: its window, one write, the kernel's buffers on both sides.
     assert held < limits.high_water + 2 * 1024 * 1024
     assert generation.flow.paused
+    # And the provider learns of it: the kernel's buffers between it and the relay are bounded too.
+    assert house.sim.requests[0].bytes_sent - held < 1024 * 1024
 
     # A neighbour is not held up by it.
     async with house.http.post(house.url + "/v1/messages", json=body("ant/sim")) as response:

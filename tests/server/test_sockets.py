@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from tailrace.engine import HttpUpstream, ProviderSpec, Relay
+from tailrace.engine.sockets import RECEIVE_BUFFER
 from tailrace.server import ServerSpec, bind, make_server, url_of
 from tailrace.server.listen import NOTSENT, SEND_BUFFER
 from tailrace.simulator import Simulator
@@ -21,7 +22,7 @@ def nodelay(sock: socket.socket) -> int:
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-async def test_nagle_is_off_on_both_sides_and_the_send_buffer_is_bounded() -> None:
+async def test_nagle_is_off_on_both_sides_and_the_kernels_buffers_are_bounded() -> None:
     """A 40 ms plateau in every event is what the other setting looks like."""
     import aiohttp
 
@@ -49,7 +50,9 @@ async def test_nagle_is_off_on_both_sides_and_the_send_buffer_is_bounded() -> No
             assert upstream._session.connector is not None
             (protocol,) = upstream._session.connector._acquired
             assert protocol.transport is not None
-            assert nodelay(protocol.transport.get_extra_info("socket")) == 1
+            asking = protocol.transport.get_extra_info("socket")
+            assert nodelay(asking) == 1
+            assert asking.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * RECEIVE_BUFFER
         await relay.drain(0)
         server.should_exit = True
         await running

@@ -27,6 +27,7 @@ from tailrace.dialects import DIALECTS, Dialect
 from tailrace.engine.beginnings import check_encoding, is_document
 from tailrace.engine.redaction import redact
 from tailrace.engine.resolver import Resolver
+from tailrace.engine.sockets import upstream_socket
 from tailrace.engine.spec import ProviderSpec
 from tailrace.engine.upstream import Call, Source
 from tailrace.errors import ConnectError, ProviderTimeout, RemoteProtocolError, StatusError
@@ -158,6 +159,7 @@ class HttpUpstream:
                     resolver=Resolver(),
                     family=socket.AF_UNSPEC,
                     ttl_dns_cache=NAME_SECONDS,
+                    socket_factory=upstream_socket,
                 ),
                 request_class=_Request,
                 read_bufsize=READ_BUFFER,
