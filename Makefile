@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PY    := .venv/bin/python
 
-.PHONY: demo test check fix chaos soak bench docs page fuzz clean help
+.PHONY: demo test check fix chaos soak bench docs lock page fuzz clean help
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/  \t/' | expand -t 12
@@ -33,6 +33,9 @@ bench: .setup/dev ## measure, rivals in the same run
 
 docs: .setup/dev ## regenerate the generated parts of docs/ and README.md
 	$(PY) scripts/generate_docs.py
+
+lock: .setup/venv ## write deploy/requirements.txt: what to install, by its hashes
+	scripts/lock
 
 page: .setup/page ## build the chat page into the package
 
