@@ -13,6 +13,9 @@ CONNECTIONS, RELAYS = 10_000, 2
 PER_CONNECTION = 60 * 1024
 """Bytes of a relay's memory for one connection, at most."""
 
+STORM = 30.0
+"""Seconds, at most, from the moment at which all are gone to that at which all are back."""
+
 
 async def run(this: Run) -> None:
     found = await crowd(400 if this.sample else CONNECTIONS, RELAYS)
@@ -33,8 +36,15 @@ async def run(this: Run) -> None:
     this.cell(f"lost: {found.lost}", [] if not found.lost else ["I1: lost events"])
     this.cell(f"repeated: {found.repeated}", [] if not found.repeated else ["I1: repeated events"])
     this.cell(f"sockets left: {found.left_open}", [] if not found.left_open else ["I6: sockets left open"])
+    late = found.storm_seconds > STORM
+    this.cell(f"all back after {found.storm_seconds:.1f} s", ["I6: the storm took too long"] if late else [])
     heavy = found.rss_per_connection > PER_CONNECTION
     this.cell(f"{found.rss_per_connection / 1024:.1f} KB per connection", ["I6: too much memory"] if heavy else [])
 
 
-FAULT = Fault("F8", "ten thousand connections, idle, reading, and all back at once", "nobody lost, ≤ 60 KB each", run)
+FAULT = Fault(
+    "F8",
+    "ten thousand connections, idle, reading, and all back at once",
+    "nobody lost, all back in 30 s, ≤ 60 KB each",
+    run,
+)

@@ -268,7 +268,7 @@ async def _bill(ships: Fleet, dead: int) -> list[Violation]:
 
 async def run(this: Run) -> None:
     streams = 20 if this.sample else STREAMS
-    seconds = float(os.environ.get("SOAK_SECONDS", 10 if this.sample else SECONDS))
+    seconds = float(os.environ.get("SOAK_SECONDS", 60 if this.sample else SECONDS))
     remembered = simulator.RECENT  # type: ignore[attr-defined]
     simulator.RECENT = 16 * STREAMS  # type: ignore[attr-defined]  # as many as are judged at a time, retries included
     try:

@@ -25,6 +25,7 @@ F9, F18)."""
 @pytest.mark.parametrize(
     "number", [*HERE, *(pytest.param(number, marks=(needs_redis, pytest.mark.system)) for number in ON_REDIS)]
 )
+@pytest.mark.timeout(300)  # the soak's sample is a minute long, and then waits for what it began
 async def test_a_sample_of_a_fault_passes(number: str) -> None:
     this = await card.run(FAULTS[number], sample=True)
     assert this.misses == []

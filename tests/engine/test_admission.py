@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from tailrace.engine import Limits
 from tailrace.errors import Overloaded
+from tailrace.log import Claim
 from tests.engine.scripted import READS, Scripted, ask, relay_of, running
 
 pytestmark = pytest.mark.anyio
@@ -21,6 +23,21 @@ async def test_no_more_answers_are_begun_than_may_be_kept() -> None:
             await relay.open(ask("plain"))
         begun[0].stop()
         await relay.open(ask("plain"))
+
+
+async def test_what_runs_already_can_be_joined_when_nothing_can_be_begun() -> None:
+    upstream = Scripted(open_ended=True, reads=())
+    mine = msgspec.structs.replace(ask("plain", max_tokens=9), claim=Claim("mine", "said"))
+    another = msgspec.structs.replace(mine, claim=Claim("another", "said"))
+    async with relay_of(upstream, Limits(logs=1)) as relay:
+        begun = await running(relay, mine)
+        joined = await relay.open(mine)
+        assert joined.joined
+        assert joined.log is begun.log
+        with pytest.raises(Overloaded):
+            await relay.open(another)
+        assert await relay.join(another) is None
+        assert await relay.join(ask("plain")) is None
 
 
 async def test_none_is_begun_while_those_that_run_fill_the_memory_for_all() -> None:

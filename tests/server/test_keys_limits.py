@@ -88,6 +88,22 @@ async def test_streams_at_once_are_free_again_when_one_ends() -> None:
             assert await status(house, "POST", "/v1/messages", headers(ALICE), question()) == 200
 
 
+async def test_a_retry_of_what_is_being_answered_joins_it_whatever_the_limit() -> None:
+    """And nothing else does: not another key, not another question, not a key that nobody else has used."""
+    async with key_house(limited(streams=1, requests_per_minute=5)) as house:
+        url, live = house.url + "/v1/messages", question("ant/sim:rate=20,tokens=2000", stream=True)
+        mine = {**headers(ALICE), "idempotency-key": "mine"}
+        async with house.http.post(url, json=live, headers=mine) as one:
+            for _ in range(7):
+                async with house.http.post(url, json=live, headers=mine) as again:
+                    assert (again.status, again.headers["idempotent-replayed"]) == (200, "true")
+                    assert again.headers["tailrace-stream-id"] == one.headers["tailrace-stream-id"]
+            assert await status(house, "POST", "/v1/messages", mine, question()) == 422
+            assert await status(house, "POST", "/v1/messages", {**mine, "idempotency-key": "new"}, live) == 429
+            assert await status(house, "POST", "/v1/messages", headers(ALICE), live) == 429
+        assert len(house.sim.requests) == 1
+
+
 @pytest.mark.parametrize("wrong", [{"model": "no/such"}, {"messages": "x"}, {"max_tokens": "many"}])
 async def test_a_request_that_begins_nothing_keeps_no_place(wrong: dict[str, Any]) -> None:
     async with key_house(limited(streams=1)) as house:

@@ -12,12 +12,13 @@ import msgspec
 
 from tailrace.dialects import DIALECTS, Dialect, Reply, Translation
 from tailrace.engine.attempts import Plan
-from tailrace.engine.routing import Resolved
+from tailrace.engine.routing import Resolved, Router
 from tailrace.engine.spec import Budget, OnDisconnect, Policy, ProviderSpec, Target
 from tailrace.engine.upstream import Call
 from tailrace.errors import BadRequest, NotFound
 from tailrace.events import Request, Turn
 from tailrace.log import Claim, StreamInfo, StreamLog
+from tailrace.structured import ToolGate
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,39 @@ class Opened(msgspec.Struct, frozen=True):
     repair: bool = False
     joined: bool = False
     open_early_after: float | None = None
+
+
+class Understood(msgspec.Struct, frozen=True):
+    """A request that has been read: what it says, and what to send to each of its targets, in order of preference.
+
+    ``schemas`` are those of its tools, by name; ``gated`` is whether calls are held to them before they are handed on.
+    """
+
+    door: Dialect
+    request: Request
+    policy: Policy
+    plans: list[Plan]
+    schemas: dict[str, Any]
+    gated: bool
+
+    def gate(self) -> ToolGate | None:
+        """Return what holds the calls of one attempt back, where they are."""
+        return ToolGate(self.schemas) if self.gated else None
+
+
+def understand(ask: Ask, router: Router) -> Understood:
+    """Read ``ask`` and route it; raises `RequestError`."""
+    door = DIALECTS[ask.dialect]
+    request = door.parse(ask.body)
+    if ask.permit is not None:
+        ask.permit(request.model)
+    resolved = router.resolve(request.model, ask.dialect)
+    plans = plans_of(ask, door, request, resolved, router.providers)
+    schemas = {tool.name: tool.schema for tool in request.tools}
+    policy = policy_of(resolved.policy, ask, background=request.background)
+    understood = Understood(door, request, policy, plans, schemas, ask.whole_tools)
+    understood.gate()  # raises for a schema that is none, while that can be said
+    return understood
 
 
 def info_of(ask: Ask, door: Dialect, request: Request, *, stream_id: str, created: float) -> StreamInfo:

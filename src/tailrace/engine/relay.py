@@ -17,8 +17,8 @@ from typing import Self
 import msgspec
 import structlog
 
-from tailrace.dialects import DIALECTS, Reply
-from tailrace.engine.asking import Ask, Opened, info_of, plans_of, policy_of
+from tailrace.dialects import Reply
+from tailrace.engine.asking import Ask, Opened, Understood, info_of, understand
 from tailrace.engine.attempts import Answering, Attempts
 from tailrace.engine.breaker import Breaker
 from tailrace.engine.failures import CANCELLED, ORPHANED
@@ -33,7 +33,6 @@ from tailrace.errors import NotFound, Overloaded
 from tailrace.events import Ending
 from tailrace.ledger import Ledger, NoLedger
 from tailrace.log import Claim, LogStore, MemoryStore, StreamInfo, StreamLog, ended, when
-from tailrace.structured import ToolGate
 
 SWEEP = 5.0
 """Seconds between two looks for logs whose time is over."""
@@ -119,23 +118,17 @@ class Relay:
         """
         if self.draining:
             raise Overloaded("the relay is shutting down")
-        door = DIALECTS[ask.dialect]
-        request = door.parse(ask.body)
-        if ask.permit is not None:
-            ask.permit(request.model)
-        resolved = self.router.resolve(request.model, ask.dialect)
-        plans = plans_of(ask, door, request, resolved, self.router.providers)
-        schemas = {tool.name: tool.schema for tool in request.tools}
-        if ask.whole_tools:
-            ToolGate(schemas)  # raises for a schema that is none, while that can be said
+        asked = understand(ask, self.router)
         if len(self._live) >= self.limits.logs or self.store.full:
+            if (joined := await self._joined(ask, asked)) is not None:
+                return joined
             raise Overloaded("too many answers are being written")
-        info = info_of(ask, door, request, stream_id=self._new_id(), created=self._wall_clock())
+        door, policy, ignored = asked.door, asked.policy, asked.plans[0].ignored
+        info = info_of(ask, door, asked.request, stream_id=self._new_id(), created=self._wall_clock())
         log = await self._begun(info, ids=door.ids, claim=ask.claim)
         if log.info.id != info.id:
-            return Opened(log, request, plans[0].ignored, joined=True)
+            return Opened(log, asked.request, ignored, joined=True)
         claim = ask.claim  # not ``ask``: an ended generation is kept for a while, and should not keep the request
-        policy = policy_of(resolved.policy, ask, background=request.background)
         generation = Generation(
             log,
             door=door,
@@ -145,16 +138,24 @@ class Relay:
             elsewhere=(lambda: self.store.followed_elsewhere(info.id)) if self.store.shared else None,
         )
         self._live[info.id] = generation
-        answering = Answering(
-            door=door,
-            reply=generation.reply,
-            gate=lambda: ToolGate(schemas) if ask.whole_tools else None,
-            eager=request.background,
-        )
+        answering = Answering(door=door, reply=generation.reply, gate=asked.gate, eager=asked.request.background)
         generation.task = asyncio.create_task(
-            self._attempts.carry(generation, plans, answering), name=f"generation {info.id[:8]}"
+            self._attempts.carry(generation, asked.plans, answering), name=f"generation {info.id[:8]}"
         )
-        return Opened(log, request, plans[0].ignored, policy.repair, open_early_after=policy.open_early_after)
+        return Opened(log, asked.request, ignored, policy.repair, open_early_after=policy.open_early_after)
+
+    async def join(self, ask: Ask) -> Opened | None:
+        """Join the generation that ``ask``'s claim has, or return None: nothing is ever begun.
+
+        For whoever may begin no more, but may well hear again what is being answered. Raises as `open`.
+        """
+        if self.draining:
+            raise Overloaded("the relay is shutting down")
+        return await self._joined(ask, understand(ask, self.router))
+
+    async def _joined(self, ask: Ask, asked: Understood) -> Opened | None:
+        log = None if ask.claim is None else await self.store.find_claimed(ask.owner, ask.claim)
+        return None if log is None else Opened(log, asked.request, asked.plans[0].ignored, joined=True)
 
     async def _begun(self, info: StreamInfo, *, ids: bool, claim: Claim | None) -> StreamLog:
         opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()

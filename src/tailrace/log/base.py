@@ -170,6 +170,9 @@ class LogStore(Protocol):
     async def find_named(self, owner: str, name: str) -> StreamLog | None:
         """Return the newest log that ``owner`` calls ``name``; as `find`."""
 
+    async def find_claimed(self, owner: str, claim: Claim) -> StreamLog | None:
+        """Return the log whose stream has ``claim`` of ``owner``; as `find`, and raises `Mismatch` as `create`."""
+
     async def owned_by(self, owner: str, limit: int) -> list[Entry]:
         """Return the newest ``limit`` streams of ``owner``, newest first."""
 

@@ -120,7 +120,7 @@ class MemoryStore:
     async def create(self, info: StreamInfo, *, ids: bool, claim: Claim | None = None) -> StreamLog:
         """Begin the log of a new stream, or return the one that has ``claim``."""
         if claim is not None:
-            holder = self._holder(info.owner, claim)
+            holder = await self.find_claimed(info.owner, claim)
             if holder is not None:
                 return holder
             self._claims[info.owner, claim.key] = (claim, info.id)
@@ -134,15 +134,6 @@ class MemoryStore:
             log.call(name)
         return log
 
-    def _holder(self, owner: str, claim: Claim) -> StreamLog | None:
-        held = self._claims.get((owner, claim.key))
-        log = held and self._get(held[1])
-        if not held or not log:
-            return None
-        if held[0].fingerprint != claim.fingerprint:
-            raise Mismatch
-        return log
-
     async def find(self, stream_id: str) -> StreamLog | None:
         """Return the log, unless it is unknown or its time is over."""
         return self._get(stream_id)
@@ -150,6 +141,16 @@ class MemoryStore:
     async def find_named(self, owner: str, name: str) -> StreamLog | None:
         """Return the newest log that ``owner`` calls ``name``."""
         return self._get(self._names.get((owner, name), ""))
+
+    async def find_claimed(self, owner: str, claim: Claim) -> StreamLog | None:
+        """Return the log whose stream has ``claim``."""
+        held = self._claims.get((owner, claim.key))
+        log = held and self._get(held[1])
+        if not held or not log:
+            return None
+        if held[0].fingerprint != claim.fingerprint:
+            raise Mismatch
+        return log
 
     async def owned_by(self, owner: str, limit: int) -> list[Entry]:
         """Return the newest streams of ``owner``."""

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tailrace.engine import Ask, Opened, Relay
-from tailrace.errors import BadRequest, RequestError
+from tailrace.errors import BadRequest, RateLimited, RequestError
 from tailrace.events import Turn
-from tailrace.server.access import Access
+from tailrace.server.access import Access, Carry
 from tailrace.server.array import ArraySend
 from tailrace.server.auth import CREDENTIAL_HEADERS
 from tailrace.server.errors import event_of, send_error
@@ -20,7 +20,7 @@ from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of,
 from tailrace.server.keys import Identity, permit
 from tailrace.server.respond import answer_stream, answer_whole
 from tailrace.server.responses import answer_begun
-from tailrace.server.wishes import read_wishes
+from tailrace.server.wishes import IDEMPOTENCY_KEY, read_wishes
 
 Prepare: TypeAlias = Callable[[Scope, dict[str, Any]], dict[str, Any]]
 Again: TypeAlias = Callable[[tuple[Turn, ...]], Awaitable[Opened]]
@@ -119,23 +119,13 @@ class Door:
         headers = {"request-id": request_id, "x-request-id": request_id}
         try:
             identity = self._access.who(scope, self._dialect, key_in_query=self._query_key)
-            async with self._access.admitted(identity) as carry:
-                ask, early = await self._read(scope, receive, identity)
-                opened = await self._relay.open(ask)
-                carry(self._relay, opened)
+            opened, early, again = await self._begin(scope, receive, identity)
             if opened.ignored:
                 headers["tailrace-ignored"] = ignored_header(opened.ignored)
             if opened.joined:
                 headers["idempotent-replayed"] = "true"
             if self._array and _form(scope) == "json":
                 send = ArraySend(send)
-
-            async def again(more: tuple[Turn, ...]) -> Opened:
-                # A second attempt is a request of its own: the first one's stream has the claim.
-                another = await self._relay.open(msgspec.structs.replace(ask, more=more, claim=None))
-                carry(self._relay, another)
-                return another
-
             with self._access.visit(identity.owner):
                 await self._answer(opened, again, (receive, send), headers, early=early)
         except Disconnected:
@@ -143,6 +133,34 @@ class Door:
         except RequestError as error:
             self._relay.observers.refused(error.code or error.kind)
             await send_error(send, event_of(error), self._dialect, headers)
+
+    async def _begin(self, scope: Scope, receive: Receive, identity: Identity) -> tuple[Opened, bool, Again]:
+        """Open what is asked for; return it, whether to answer before anything has been said, and how to ask again."""
+        read = False
+        carry: Carry
+        try:
+            async with self._access.admitted(identity) as carry:
+                read = True
+                ask, early = await self._read(scope, receive, identity)
+                opened = await self._relay.open(ask)
+                carry(self._relay, opened)
+        except RateLimited:
+            if read or IDEMPOTENCY_KEY not in headers_of(scope):
+                raise
+            # A retry of what this key is being answered already asks for no more than that.
+            ask, early = await self._read(scope, receive, identity)
+            joined = await self._relay.join(ask)
+            if joined is None:
+                raise
+            opened, carry = joined, _counted_already
+
+        async def again(more: tuple[Turn, ...]) -> Opened:
+            # A second attempt is a request of its own: the first one's stream has the claim.
+            another = await self._relay.open(msgspec.structs.replace(ask, more=more, claim=None))
+            carry(self._relay, another)
+            return another
+
+        return opened, early, again
 
     async def _read(self, scope: Scope, receive: Receive, identity: Identity) -> tuple[Ask, bool]:
         """Return what is asked, and whether to answer before anything has been said."""
@@ -184,3 +202,7 @@ class Door:
             return body
         names = [name for name in self._relay.router.names() if identity.may_use(name)]
         return {**body, "model": names[0]} if names else body
+
+
+def _counted_already(_relay: Relay, _opened: Opened) -> None:
+    """What is joined was counted when it was begun."""

@@ -244,6 +244,22 @@ class LogContract:
             again = info()
             assert (await store.create(again, ids=True, claim=claim)).info.id == again.id
 
+    async def test_l10_who_has_a_claim_is_found_without_making_one(self) -> None:
+        """On any node, by its owner, and by nobody who says something else."""
+        async with self._nodes(2 if self.shared else 1) as stores:
+            claim = self._claim()
+            assert await stores[0].find_claimed("me", claim) is None
+            log = await stores[0].create(info(), ids=True, claim=claim)
+            for store in stores:
+                found = await store.find_claimed("me", claim)
+                assert found is not None
+                assert found.info.id == log.info.id
+                assert await store.find_claimed("you", claim) is None
+                with pytest.raises(Mismatch):
+                    await store.find_claimed("me", claim._replace(fingerprint="other"))
+            stores[0].release("me", claim)
+            assert await stores[0].find_claimed("me", claim) is None
+
     # ---- inside --------------------------------------------------------------------------------------------------
 
     def _nodes(self, count: int) -> Nodes:

@@ -162,6 +162,16 @@ class RedisStore:
         found = await self._must(("GET", f"{self._spec.prefix}n:{hashed(owner, name)}"))
         return await self.find(found.decode()) if found else None
 
+    async def find_claimed(self, owner: str, claim: Claim) -> StreamLog | None:
+        """Return the log whose stream has ``claim``."""
+        found = await self._must(("GET", f"{self._spec.prefix}c:{hashed(owner, claim.key)}"))
+        stream_id, _, fingerprint = (found or b"").decode().partition(" ")
+        if not stream_id or (log := await self.find(stream_id)) is None:
+            return None
+        if fingerprint != claim.fingerprint:
+            raise Mismatch
+        return log
+
     async def owned_by(self, owner: str, limit: int) -> list[Entry]:
         """Return the newest streams of ``owner``, on whatever node."""
         found = await self._must(OWNED_BY(self._spec.prefix, hashed(owner), limit))
