@@ -77,6 +77,16 @@ async def test_a_stream_goes_on_at_the_other_node_without_gap_or_repeat(street: 
         assert (await told.json())["ending"] == "completed"
 
 
+async def test_what_a_stream_came_to_is_counted_whole_though_its_end_is_stored_later(street: Street) -> None:
+    async with street.http.post(street.one + "/v1/messages", json=body("ant/sim:tokens=30")) as response:
+        said = (await response.read()).removeprefix(RETRY)
+    async with street.http.get(street.one + "/metrics") as metrics:
+        lines = (await metrics.text()).splitlines()
+    counted = {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+    assert counted['tailrace_frames_total{dialect="anthropic"}'] == (b"\n" + said).count(b"\nid: ")
+    assert counted['tailrace_frame_bytes_total{dialect="anthropic"}'] == len(said)
+
+
 async def test_a_stop_at_the_other_node_closes_the_provider(street: Street) -> None:
     response = await street.http.post(street.one + "/v1/messages", json=body("ant/sim:tokens=4000,rate=100"))
     stream_id = response.headers["tailrace-stream-id"]

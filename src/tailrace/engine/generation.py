@@ -99,7 +99,7 @@ class Generation:
 
     def __repr__(self) -> str:
         info = self.log.info
-        return f"<Generation {info.id[:8]}… {info.model} {self.ending or self._life.phase}, {self.log.tail} frames>"
+        return f"<Generation {info.id[:8]}… {info.model} {self.ending or self._life.phase}, {self.log.count} frames>"
 
     # ---- what clients ask -------------------------------------------------------------------------------------
 

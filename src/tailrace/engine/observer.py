@@ -49,8 +49,8 @@ def ended_of(generation: Generation) -> Ended:
         seconds=(generation.ended_at or started) - started,
         first_content=None if first is None else first - started,
         blocked=generation.flow.blocked_seconds,
-        frames=log.tail,
-        size=log.size,
+        frames=log.count,
+        size=log.size + log.backlog,
         unread=generation.unread.characters,
     )
 

@@ -277,7 +277,7 @@ class Relay:
             error=error.kind if error else None,
             status=error.status if error else None,
             detail=error.message if error and error.kind in OWN_WORDS else None,
-            frames=generation.log.tail,
+            frames=generation.log.count,
             ttft=_since(generation.started, generation.first_content),
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,

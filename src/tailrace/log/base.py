@@ -85,6 +85,10 @@ class StreamLog(Protocol):
         """The highest number that can be read; 0 while there is none."""
 
     @property
+    def count(self) -> int:
+        """The number of the newest frame, whether it can be read yet or not."""
+
+    @property
     def size(self) -> int:
         """Bytes of the frames up to ``tail``."""
 

@@ -42,6 +42,11 @@ class MemoryLog:
         return len(self._frames)
 
     @property
+    def count(self) -> int:
+        """The same: nothing waits to be stored."""
+        return len(self._frames)
+
+    @property
     def size(self) -> int:
         """Bytes of all frames."""
         return self._frames.size

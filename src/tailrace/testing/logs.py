@@ -98,6 +98,7 @@ class LogContract:
             log = await store.create(info(), ids=False)
             log.append(frames(5))
             assert log.size + log.backlog == len(b"".join(frames(5)))
+            assert log.count == 5
             await until(lambda: log.tail == 5)
             assert log.backlog == 0
 

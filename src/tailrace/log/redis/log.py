@@ -59,6 +59,11 @@ class RedisLog:
     # ---- for whoever writes and reads it -------------------------------------------------------------------------
 
     @property
+    def count(self) -> int:
+        """The number of the newest frame, stored or not."""
+        return len(self._frames)
+
+    @property
     def size(self) -> int:
         """Bytes of the frames up to ``tail``."""
         return self._frames.size_at(self.tail)
@@ -110,11 +115,6 @@ class RedisLog:
     def kept(self) -> int:
         """Bytes in memory."""
         return self._frames.size
-
-    @property
-    def count(self) -> int:
-        """The number of the newest frame, stored or not."""
-        return len(self._frames)
 
     @property
     def waiting(self) -> bool:

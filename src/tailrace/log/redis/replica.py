@@ -52,6 +52,11 @@ class Replica:
         return len(self._frames)
 
     @property
+    def count(self) -> int:
+        """The same: another node writes it."""
+        return len(self._frames)
+
+    @property
     def size(self) -> int:
         """Bytes of the frames that are here."""
         return self._frames.size
