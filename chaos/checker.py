@@ -63,13 +63,17 @@ class Reader(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A ledger row as far as the checker looks: whose attempt it is, and what it says (None: still open)."""
+    """A ledger row as far as the checker looks: whose attempt it is, and what it says (None: still open).
+
+    ``swept`` is whether another closed it, because its writer had died: with what the log told, if anything.
+    """
 
     stream: str
     number: int
     ending: str | None
     output_tokens: int | None
     label: str | None
+    swept: bool = False
 
 
 class Stream(msgspec.Struct, kw_only=True):
@@ -248,14 +252,24 @@ def money(stream: Stream) -> list[Violation]:
         )
         # A stop that was asked of a relay that died: its heir ends the stream as cancelled, the next start the row.
         torn = torn or (stream.last_words and (stream.ending, last.ending) == ("cancelled", "interrupted"))
-        swept = stream.killed and (last.ending, last.label) == ("interrupted", "unknown")
+        swept = stream.killed and last.swept and last.ending in {"interrupted", stream.ending}
         if last.ending != stream.ending and not torn and not swept:
             found.append(Violation("I4", f"the row says {last.ending}, the stream {stream.ending}"))
-        if stream.truth is not None and not swept:
+        if stream.truth is not None and swept:
+            found += _swept(last, stream.truth)
+        elif stream.truth is not None:
             # A call that comes whole is one delta to the script and seventy tokens to whoever counts its characters.
             whole_calls = bool(stream.truth.arguments) and stream.dialect in {"gemini", "ollama"}
             found += _figures(last, stream.truth, stream.ending, 1.0 if whole_calls else ESTIMATE)
     return found
+
+
+def _swept(row: Row, truth: Truth) -> list[Violation]:
+    """Check a row that was closed for a dead writer: what its log had not heard of is missing, never the other way."""
+    most = truth.billed * (1.0 if row.label == "exact" else 1 + ESTIMATE) + 1
+    if truth.either or row.output_tokens is None or row.output_tokens <= most:
+        return []
+    return [Violation("I4", f"{row.output_tokens} tokens ({row.label}) of a dead relay, billed {truth.billed}")]
 
 
 def _figures(row: Row, truth: Truth, ending: str | None, tolerance: float) -> list[Violation]:

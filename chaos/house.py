@@ -142,7 +142,8 @@ def checked(row: Attempted) -> Row:
     told = row.outcome
     if told is None:
         return Row(row.attempt.stream, row.attempt.number, None, None, None)
-    return Row(row.attempt.stream, row.attempt.number, told.ending, told.usage.output_tokens, told.label)
+    usage = told.usage.output_tokens
+    return Row(row.attempt.stream, row.attempt.number, told.ending, usage, told.label, swept=told.seconds is None)
 
 
 def connection(body: Body, dialect: str, after: int = 0) -> Connection:

@@ -127,6 +127,21 @@ VIOLATIONS: dict[str, tuple[Stream, str]] = {
     "an estimate where the provider said it": (good(rows=[ROW._replace(label="estimated")]), "I4"),
     "a guess called exact": (cut(28, rows=[Row("s", 1, "truncated", 9, "exact")]), "I4"),
     "an estimate that is far off": (cut(28, rows=[Row("s", 1, "truncated", 60, "estimated")]), "I4"),
+    "a dead relay's row that says too much": (
+        cut(
+            28,
+            ending="interrupted",
+            log=[*LOG[:28], b"id: 29\n" + ERROR.replace(b"truncated", b"interrupted")],
+            readers=[],
+            killed=True,
+            rows=[Row("s", 1, "interrupted", 60, "estimated", swept=True)],
+        ),
+        "I4",
+    ),
+    "a dead relay's row where none has died": (
+        good(rows=[Row("s", 1, "interrupted", None, "unknown", swept=True)]),
+        "I4",
+    ),
     "no estimate of much": (cut(28, rows=[Row("s", 1, "truncated", None, "unknown")]), "I4"),
     "a provider left running": (good(stopped=[0.1, 1.3]), "I5"),
 }
@@ -136,6 +151,20 @@ VIOLATIONS: dict[str, tuple[Stream, str]] = {
 def test_a_violation_is_found(name: str) -> None:
     stream, promise = VIOLATIONS[name]
     assert promise in {violation.promise for violation in check([stream])}
+
+
+@pytest.mark.parametrize("row", [(None, "unknown"), (9, "estimated")])
+def test_a_dead_relays_row_may_know_less(row: tuple[int | None, str]) -> None:
+    stream = cut(
+        28,
+        ending="interrupted",
+        cause="interrupted",
+        log=[*LOG[:28], b"id: 29\n" + ERROR.replace(b"truncated", b"interrupted")],
+        readers=[],
+        killed=True,
+        rows=[Row("s", 1, "interrupted", *row, swept=True)],
+    )
+    assert [violation for violation in check([stream]) if violation.promise == "I4"] == []
 
 
 def test_a_frame_of_another_stream_is_a_breach_of_isolation() -> None:

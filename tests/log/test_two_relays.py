@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from tailrace.engine import Limits, Relay
+from tailrace.ledger import SqliteLedger
 from tailrace.log import RedisSpec, redis_store
 from tailrace.simulator import Simulator
 from tailrace.testing import serving
@@ -35,7 +36,7 @@ class Street(NamedTuple):
     http: aiohttp.ClientSession
 
 
-def node(server: RedisServer, sim: Simulator) -> Relay:
+def node(server: RedisServer, sim: Simulator, ledger: SqliteLedger | None = None) -> Relay:
     store = redis_store(
         RedisSpec(url=server.url, lease=1.0, prefix="street:"),
         ttl=60,
@@ -44,7 +45,7 @@ def node(server: RedisServer, sim: Simulator) -> Relay:
         max_bytes=10**7,
         max_frames=10**5,
     )
-    return Relay(providers(sim), store=store, limits=Limits(breaker_failures=0))
+    return Relay(providers(sim), store=store, limits=Limits(breaker_failures=0), ledger=ledger)
 
 
 @pytest.fixture
@@ -119,14 +120,16 @@ async def test_one_idempotency_key_is_one_call_whichever_node_it_reaches(street:
 PROCESS = """
 import asyncio, sys
 from tailrace.engine import Limits, ProviderSpec, Relay
+from tailrace.ledger import SqliteLedger
 from tailrace.log import RedisSpec, redis_store
 from tailrace.testing import serving
 
 async def main():
-    redis, upstream = sys.argv[1:]
+    redis, upstream, ledger = sys.argv[1:]
     store = redis_store(RedisSpec(url=redis, lease=1.0, prefix="street:"), ttl=60, max_logs=100, max_total=10**8,
                         max_bytes=10**7, max_frames=10**5)
-    relay = Relay({"ant": ProviderSpec(name="ant", dialect="anthropic", base_url=upstream)}, store=store)
+    relay = Relay({"ant": ProviderSpec(name="ant", dialect="anthropic", base_url=upstream)}, store=store,
+                  ledger=SqliteLedger(ledger))
     async with serving(relay) as url:
         print(url, flush=True)
         await asyncio.Event().wait()
@@ -136,8 +139,10 @@ asyncio.run(main())
 
 
 async def test_a_relay_that_is_killed_leaves_an_end_that_others_tell(
-    server: RedisServer, street: Street, tmp_path: Path
+    server: RedisServer, street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tailrace.engine.relay.SWEEP", 0.05)
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
     script = tmp_path / "relay.py"
     script.write_text(PROCESS)
     process = await asyncio.create_subprocess_exec(
@@ -145,6 +150,7 @@ async def test_a_relay_that_is_killed_leaves_an_end_that_others_tell(
         str(script),
         server.url,
         street.sim.url,
+        str(ledger.path),
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
@@ -169,3 +175,14 @@ async def test_a_relay_that_is_killed_leaves_an_end_that_others_tell(
     assert everything.count(b"event: error") == 1
     async with street.http.get(f"{street.one}/streams/{stream_id}") as again:
         assert await again.read() == everything
+    # And what it used is counted, by the next relay on its ledger.
+    async with serving(node(server, street.sim, ledger)), asyncio.timeout(20):
+        while True:
+            (row,) = await ledger.rows(stream=stream_id)
+            assert row.outcome is not None
+            if row.outcome.label != "unknown":
+                break
+            await asyncio.sleep(0.01)
+    assert (row.outcome.ending, row.outcome.error, row.outcome.label) == ("interrupted", "interrupted", "estimated")
+    assert row.outcome.usage.input_tokens == 12
+    assert row.outcome.usage.output_tokens == everything.count(b'"type":"text_delta"')

@@ -27,6 +27,7 @@ from tailrace.engine.http import HttpUpstream
 from tailrace.engine.observer import Observers, Readers, ended_of
 from tailrace.engine.retold import Retold
 from tailrace.engine.routing import Router
+from tailrace.engine.salvage import Salvage
 from tailrace.engine.spec import Limits, ProviderSpec, RouteSpec
 from tailrace.engine.upstream import Upstream
 from tailrace.errors import NotFound, Overloaded
@@ -285,11 +286,13 @@ class Relay:
         )
 
     async def _sweep(self) -> None:
+        salvage = Salvage(self.ledger, self.store)
         with contextlib.suppress(asyncio.CancelledError):
             while True:
                 await asyncio.sleep(SWEEP)
                 for stream_id in self.store.sweep():
                     self._ended.pop(stream_id, None)
+                await salvage.look()
 
 
 def _since(start: float, moment: float | None) -> float | None:

@@ -8,8 +8,7 @@ from tailrace.engine.attempt import Attempt
 from tailrace.engine.breaker import Breaker
 from tailrace.engine.generation import Generation
 from tailrace.engine.observer import Observers
-from tailrace.engine.usage import closing_usage
-from tailrace.events import UsageReport
+from tailrace.engine.usage import final_usage
 from tailrace.ledger import Attempt as Row
 from tailrace.ledger import Ledger, Outcome
 
@@ -49,8 +48,7 @@ class Settlement:
         if error is not None:
             self._breaker.failed(error, now)
         fold, first = attempt.fold, attempt.first_content
-        said = fold.ended and fold.usage_label != "unknown"
-        usage = UsageReport(fold.usage, fold.usage_label) if said else closing_usage(fold)
+        usage = final_usage(fold)
         outcome = Outcome(
             ending=ending or "cancelled",
             seconds=now - self._started,

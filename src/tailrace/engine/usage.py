@@ -12,6 +12,12 @@ ONE_TOKEN = 8
 delta (3 to 5 characters of English, 1 or 2 of Chinese); those that gather several send 10 to 60."""
 
 
+def final_usage(fold: Fold) -> UsageReport:
+    """Return what an answer used that is over: as it was said, or as far as it can be counted."""
+    said = fold.ended and fold.usage_label != "unknown"
+    return UsageReport(fold.usage, fold.usage_label) if said else closing_usage(fold)
+
+
 def closing_usage(fold: Fold) -> UsageReport:
     """Return the usage to report for an answer that was cut short.
 

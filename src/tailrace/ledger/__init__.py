@@ -6,8 +6,8 @@ May import: events, errors.
 Start reading at: base.py, then owed.py and sqlite.py.
 """
 
-from tailrace.ledger.base import Attempt, Ledger, NoLedger, Outcome, Row
+from tailrace.ledger.base import Attempt, Ledger, NoLedger, Orphan, Outcome, Row
 from tailrace.ledger.sqlite import SqliteLedger
 from tailrace.ledger.store import Synchronous, read
 
-__all__ = ["Attempt", "Ledger", "NoLedger", "Outcome", "Row", "SqliteLedger", "Synchronous", "read"]
+__all__ = ["Attempt", "Ledger", "NoLedger", "Orphan", "Outcome", "Row", "SqliteLedger", "Synchronous", "read"]

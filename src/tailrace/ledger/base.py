@@ -4,15 +4,16 @@ M1. One row for each attempt at a provider: opened before the provider is asked,
     ended; a second close of the same row changes nothing.
 M2. ``open`` returns when the row is stored, so that no provider is ever asked without one; ``close`` never waits and
     never raises: a ledger that cannot write keeps what it owes, bounded, and writes it later, each row once.
-M3. A row that its writer never closed, because it died, is closed as ``interrupted`` by the next one that starts; a
-    row of a writer that lives is left alone.
+M3. A row that its writer never closed, because it died, is closed as ``interrupted`` by the next one that starts, and
+    named once as an orphan to that one's owner, who may know more and amend it; a row of a writer that lives is left
+    alone, and what that says of its own row in the end is what stays.
 M4. What is not known is null, never 0: usage that nobody reported, a first content that never came.
 M5. Nothing blocks the event loop.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -63,6 +64,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None
 
 
+class Orphan(NamedTuple):
+    """The row of a writer that died, which was closed in its place."""
+
+    id: str
+    stream: str
+
+
 class Ledger(Protocol):
     """Where attempts are written down."""
 
@@ -77,6 +85,12 @@ class Ledger(Protocol):
 
     def close(self, attempt_id: str, outcome: Outcome) -> None:
         """Note how an attempt ended."""
+
+    def orphans(self) -> list[Orphan]:
+        """Return the rows that were closed for dead writers since the last call."""
+
+    def amend(self, attempt_id: str, outcome: Outcome) -> None:
+        """Note what became known of an orphan; of any other row nothing is changed. Never waits, never raises."""
 
     async def rows(self, *, stream: str | None = None, limit: int = 100) -> list[Row]:
         """Return the newest rows, newest first, of ``stream`` only where it is given."""
@@ -96,6 +110,13 @@ class NoLedger:
 
     def close(self, attempt_id: str, outcome: Outcome) -> None:
         """Nothing is noted."""
+
+    def orphans(self) -> list[Orphan]:
+        """Nobody left any."""
+        return []
+
+    def amend(self, attempt_id: str, outcome: Outcome) -> None:
+        """There is none."""
 
     async def rows(self, *, stream: str | None = None, limit: int = 100) -> list[Row]:  # noqa: ARG002 - the protocol's
         """There are none."""

@@ -69,6 +69,12 @@ RECOVER = """
     UPDATE attempts SET ending = 'interrupted', error = 'interrupted', recovered = 1
     WHERE writer = ? AND ending IS NULL
 """
+ORPHANS = "SELECT id, stream FROM attempts WHERE writer = ? AND ending IS NULL ORDER BY seq"
+AMEND = """
+    UPDATE attempts SET ending = ?, seconds = ?, first_content = ?, error = ?, status = ?, input_tokens = ?,
+        output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ?, reasoning_tokens = ?, label = ?
+    WHERE id = ? AND recovered = 1
+"""
 _ROW = """
     SELECT id, stream, number, owner, door, asked, provider, model, started, ending, seconds, first_content, error,
         status, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, label
@@ -89,8 +95,8 @@ def opening(attempt: Attempt, writer: str) -> tuple[Any, ...]:
     return (attempt.id, attempt.stream, attempt.number, *map(_text, names), attempt.started, writer)
 
 
-def closing(attempt: Attempt, outcome: Outcome) -> tuple[Any, ...]:
-    """Return the values for `CLOSE`."""
+def closing(attempt_id: str, outcome: Outcome) -> tuple[Any, ...]:
+    """Return the values for `CLOSE` or `AMEND`."""
     return (
         outcome.ending,
         outcome.seconds,
@@ -99,7 +105,7 @@ def closing(attempt: Attempt, outcome: Outcome) -> tuple[Any, ...]:
         outcome.status,
         *map(_figure, outcome.usage.values),
         outcome.label,
-        attempt.id,
+        attempt_id,
     )
 
 

@@ -7,6 +7,7 @@ the file. Durability D1: WAL with ``synchronous = NORMAL``, which outlives the p
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 import structlog
 
 from tailrace.errors import Overloaded
-from tailrace.ledger.base import Attempt, Outcome, Row
+from tailrace.ledger.base import Attempt, Orphan, Outcome, Row
 from tailrace.ledger.faults import Unwritable
 from tailrace.ledger.owed import SPILL, Batch, Owed
 from tailrace.ledger.store import BUSY, Store, Synchronous
@@ -69,6 +70,8 @@ class SqliteLedger:
         self._opening: dict[str, asyncio.Future[bool]] = {}
         self._writing: asyncio.Future[None] | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        # As many as anybody reads at once; more are left as nobody knows better.
+        self._orphans: deque[Orphan] = deque(maxlen=MOST_ROWS)
 
     @property
     def trouble(self) -> str | None:
@@ -130,6 +133,16 @@ class SqliteLedger:
         """Note how an attempt ended; it is written with the next transaction."""
         if self._owed.settle(attempt_id, outcome):
             self._write()
+
+    def orphans(self) -> list[Orphan]:
+        """Return the rows that were closed for dead writers since the last call; the newest, where there are many."""
+        orphans, self._orphans = list(self._orphans), deque(maxlen=MOST_ROWS)
+        return orphans
+
+    def amend(self, attempt_id: str, outcome: Outcome) -> None:
+        """Note what became known of an orphan. What cannot be written now stays as it was: not known."""
+        if self._executor is not None:
+            self._run(self._store.amend, attempt_id, outcome).add_done_callback(_amended)
 
     async def rows(self, *, stream: str | None = None, limit: int = 100) -> list[Row]:
         """Return the newest stored rows. Raises `Overloaded` when the file cannot be read."""
@@ -223,16 +236,22 @@ class SqliteLedger:
         else:
             self._run(self._store.recover).add_done_callback(self._looked)
 
-    def _looked(self, looking: asyncio.Future[int]) -> None:
+    def _looked(self, looking: asyncio.Future[list[Orphan]]) -> None:
         # Trouble here is noticed by the next row; the dead can wait.
         if looking.exception() is None:
             self._recovered(looking.result())
         self._later("sweep", self._sweep, self._look_for_the_dead)
 
-    def _recovered(self, count: int) -> None:
-        if count:
-            _log.warning("closed the rows of a writer that had died", rows=count, path=str(self.path))
+    def _recovered(self, orphans: list[Orphan]) -> None:
+        self._orphans.extend(orphans)
+        if orphans:
+            _log.warning("closed the rows of a writer that had died", rows=len(orphans), path=str(self.path))
 
     def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
         if self._executor is not None:
             self._timers[name] = asyncio.get_running_loop().call_later(seconds, call)
+
+
+def _amended(amending: asyncio.Future[None]) -> None:
+    if (error := amending.exception()) is not None:
+        _log.warning("an orphan's row could not be amended", error=str(error))

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from tailrace.errors import ConfigError
 from tailrace.ledger import schema
-from tailrace.ledger.base import Row
+from tailrace.ledger.base import Orphan, Outcome, Row
 from tailrace.ledger.faults import Unwritable, mapped, unusable
 from tailrace.ledger.owed import Batch
 from tailrace.ledger.writers import Writers
@@ -65,16 +65,21 @@ class Store:
         with self._transaction() as connection:
             kept = [entry for entry in entries if not entry.withdrawn]
             connection.executemany(schema.OPEN, [schema.opening(entry.attempt, writer) for entry in kept])
-            closed = [schema.closing(entry.attempt, entry.outcome) for entry in kept if entry.outcome]
+            closed = [schema.closing(entry.attempt.id, entry.outcome) for entry in kept if entry.outcome]
             connection.executemany(schema.CLOSE, closed)
             connection.executemany(schema.WITHDRAW, [(entry.attempt.id,) for entry in entries if entry.withdrawn])
 
-    def recover(self) -> int:
-        """Close the rows that dead writers left open; return how many. Raises `Unwritable`."""
+    def recover(self) -> list[Orphan]:
+        """Close the rows that dead writers left open; return them. Raises `Unwritable`."""
         with self._usable() as connection:
             found = {writer for (writer,) in connection.execute(schema.UNFINISHED, (self._writers.own,))}
             found |= self._writers.others()
-        return sum(self._recover(writer) for writer in sorted(found))
+        return [orphan for writer in sorted(found) for orphan in self._recover(writer)]
+
+    def amend(self, attempt_id: str, outcome: Outcome) -> None:
+        """Say more of an orphan. Raises `Unwritable`."""
+        with self._transaction() as connection:
+            connection.execute(schema.AMEND, schema.closing(attempt_id, outcome))
 
     def rows(self, stream: str | None, limit: int) -> list[Row]:
         """Return the newest rows, newest first. Raises `Unwritable`."""
@@ -88,20 +93,21 @@ class Store:
             self._entered = False
             self._writers.leave()
 
-    def _recover(self, writer: str) -> int:
+    def _recover(self, writer: str) -> list[Orphan]:
         with mapped():
             claim = self._writers.claim(writer)
         if claim is None:
-            return 0
+            return []
         closed = False
         try:
             with self._transaction() as connection:
-                count = connection.execute(schema.RECOVER, (writer,)).rowcount
+                orphans = [Orphan(*values) for values in connection.execute(schema.ORPHANS, (writer,))]
+                connection.execute(schema.RECOVER, (writer,))
             closed = True
         finally:
             with mapped():
                 claim.done(closed=closed)
-        return count
+        return orphans
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

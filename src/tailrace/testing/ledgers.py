@@ -11,7 +11,8 @@ The promises, as `tailrace.ledger.base` numbers them; the tests of each begin wi
 M1. One row for each attempt, opened before, closed once.
 M2. ``open`` returns when the row is stored: other writers see it. ``close`` never raises; what was noted before
     ``aclose`` is stored after it.
-M3. What a writer left open is closed as ``interrupted`` by the next one that starts; a living writer's is left alone.
+M3. What a writer left open is closed as ``interrupted`` by the next one that starts, named once, and can be amended; a
+    living writer's is left alone.
 M4. What is not known is null.
 M5. Nothing blocks the event loop: run them under a detector of your choice (this project's own uses blockbuster).
 """
@@ -146,6 +147,25 @@ class LedgerContract:
         async with started(self.make(tmp_path)) as ledger:
             rows = await ledger.rows()
         assert [(row.attempt.number, row.outcome) for row in rows] == [(2, INTERRUPTED), (1, COMPLETED)]
+
+    async def test_m3_an_orphan_is_named_once_and_can_be_amended(self, tmp_path: Path) -> None:
+        known = msgspec.structs.replace(INTERRUPTED, usage=Usage(output_tokens=9), label="estimated")
+        async with started(self.make(tmp_path)) as ledger:
+            for number in (1, 2, 3):
+                await ledger.open(attempt(number))
+            ledger.close(attempt(1).id, COMPLETED)
+            assert ledger.orphans() == []
+        async with started(self.make(tmp_path)) as ledger:
+            orphans = ledger.orphans()
+            assert [orphan.id for orphan in orphans] == [attempt(2).id, attempt(3).id]
+            assert {orphan.stream for orphan in orphans} == {"stream"}
+            assert ledger.orphans() == []
+            for number in (1, 2):
+                ledger.amend(attempt(number).id, known)
+            ledger.amend("nobody", known)
+        async with started(self.make(tmp_path)) as ledger:
+            assert [row.outcome for row in await ledger.rows()] == [INTERRUPTED, known, COMPLETED]
+            assert ledger.orphans() == []
 
     async def test_m3_a_living_writer_is_left_alone(self, tmp_path: Path) -> None:
         async with started(self.make(tmp_path)) as ledger:
