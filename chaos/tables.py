@@ -79,6 +79,9 @@ async def counted(this: Run, tests: tuple[str, ...], variables: Mapping[str, str
 
 FAILOVERS = "50"
 
+SLOW_SECONDS = "60"
+"""How long each mode of slowhttptest goes on: through every deadline of the server, several times."""
+
 TABLES = (
     table(
         "F5",
@@ -99,6 +102,7 @@ TABLES = (
         "4xx and closed; one request in, one out",
         "tests/server/test_raw_requests.py",
         "tests/server/test_hostile_client.py",
+        TAILRACE_SLOW_SECONDS=SLOW_SECONDS,
     ),
     table(
         "F14",
