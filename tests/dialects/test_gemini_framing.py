@@ -87,11 +87,11 @@ def test_an_element_past_the_limit_is_refused(head: bytes) -> None:
 def test_time_is_linear_in_the_bytes_however_they_come() -> None:
     def seconds(size: int) -> float:
         data = b"[" + b'{"a":"\\\\' + b"[{" * size + b'"}' + b"]"
-        framing, begun = Framing(), time.perf_counter()
+        framing, begun = Framing(), time.process_time()
         for i in range(0, len(data), 64):
             framing.feed(data[i : i + 64])
         assert framing.close()
-        return time.perf_counter() - begun
+        return time.process_time() - begun
 
     small = min(seconds(50_000) for _ in range(3))
     large = min(seconds(400_000) for _ in range(3))

@@ -70,13 +70,20 @@ def swallow(dialect: str, data: bytes, size: int) -> str:
     return "taken"
 
 
-def seconds(dialect: str, data: bytes, size: int) -> float:
-    best = float("inf")
-    for _ in range(2):
-        began = time.process_time()
-        swallow(dialect, data, size)
-        best = min(best, time.process_time() - began)
-    return best
+def growth(dialect: str, small: bytes, large: bytes, size: int) -> float:
+    """Return how many times the cost of ``small`` that of ``large`` is, in pieces of ``size`` bytes.
+
+    Of each the least time of up to ten: what a busy machine or a collection of garbage adds is nobody's work.
+    """
+    least = {small: float("inf"), large: float("inf")}
+    for _ in range(10):
+        for data, before in least.items():
+            began = time.process_time()
+            swallow(dialect, data, size)
+            least[data] = min(before, time.process_time() - began)
+        if least[large] < 0.005 or least[large] <= GROWTH * least[small]:
+            break
+    return 1.0 if least[large] < 0.005 else least[large] / least[small]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -91,19 +98,18 @@ def test_a_monstrous_event_is_an_answer_or_a_typed_error(dialect: str, payload: 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_its_cost_is_linear(dialect: str, payload: str) -> None:
     small, large = (framed(dialect, PAYLOADS[payload](n)) for n in (40_000, 160_000))
-    once, more = seconds(dialect, small, 65536), seconds(dialect, large, 65536)
-    assert more < 0.005 or more / once <= GROWTH
+    assert growth(dialect, small, large, 65536) <= GROWTH
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_event_in_crumbs_is_put_together_once(dialect: str) -> None:
     """Piece by piece of a byte; joining what has come at each of them would be a square."""
     small, large = (framed(dialect, b'{"x":"' + b"a" * n + b'"}') for n in (15_000, 60_000))
-    assert seconds(dialect, large, 1) / seconds(dialect, small, 1) <= GROWTH
+    assert growth(dialect, small, large, 1) <= GROWTH
 
 
 @pytest.mark.parametrize("dialect", ["anthropic", "openai_chat", "openai_responses", "gemini", "ollama", "plain"])
 def test_many_tiny_events_in_crumbs_cost_as_many_times_one(dialect: str) -> None:
     small, large = (bytes_of(parse(f"sim:tokens={n}"), dialect) for n in (400, 1_600))
     assert swallow(dialect, large, 7) == "taken"
-    assert seconds(dialect, large, 7) / seconds(dialect, small, 7) <= GROWTH
+    assert growth(dialect, small, large, 7) <= GROWTH
