@@ -266,8 +266,10 @@ def money(stream: Stream) -> list[Violation]:
 
 def _swept(row: Row, truth: Truth) -> list[Violation]:
     """Check a row that was closed for a dead writer: what its log had not heard of is missing, never the other way."""
-    most = truth.billed * (1.0 if row.label == "exact" else 1 + ESTIMATE) + 1
-    if truth.either or row.output_tokens is None or row.output_tokens <= most:
+    if truth.either or row.output_tokens is None:
+        return []
+    exact = row.label == "exact"
+    if row.output_tokens == truth.billed if exact else row.output_tokens <= truth.billed * (1 + ESTIMATE) + 1:
         return []
     return [Violation("I4", f"{row.output_tokens} tokens ({row.label}) of a dead relay, billed {truth.billed}")]
 

@@ -95,7 +95,7 @@ async def _beside(this: Run, ships: Fleet, slow: Slow, count: int, baseline: lis
     relay.forget_peak()
     gaps, fast = await _fast(ships, count)
     peak = relay.resident("VmHWM")
-    moved = await _going_on(ships, streams)
+    moved = await _going_on(ships, streams, count)
     slowest = await asyncio.gather(*reading, return_exceptions=True)
     for number, found in enumerate(fast, 1):
         this.cell(f"{slow.name}: fast reader {number}", found)
@@ -112,12 +112,14 @@ async def _beside(this: Run, ships: Fleet, slow: Slow, count: int, baseline: lis
         this.cell(f"{slow.name}: slow reader {number}", said)
 
 
-async def _going_on(ships: Fleet, streams: list[str]) -> int:
+async def _going_on(ships: Fleet, streams: list[str], count: int) -> int:
     """Return how many answers still grow, or are over; the last buffers may be filling, so there are a few looks."""
-    growing = len(streams)
-    before: list[int | None] = [0] * growing
+    growing = count
+    before: list[int | None] = [0] * count
     for _ in range(LOOKS):
-        now = await _lengths(ships, streams)
+        # Whoever has not been given a name by now was not answered.
+        now = await _lengths(ships, list(streams))
+        now += [None] * (count - len(now))
         growing = sum(one is None or one != other for one, other in zip(now, before, strict=True))
         if not growing:
             break

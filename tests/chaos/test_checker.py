@@ -138,6 +138,17 @@ VIOLATIONS: dict[str, tuple[Stream, str]] = {
         ),
         "I4",
     ),
+    "a dead relay's row that calls a part exact": (
+        cut(
+            28,
+            ending="interrupted",
+            log=[*LOG[:28], b"id: 29\n" + ERROR.replace(b"truncated", b"interrupted")],
+            readers=[],
+            killed=True,
+            rows=[Row("s", 1, "interrupted", 9, "exact", swept=True)],
+        ),
+        "I4",
+    ),
     "a dead relay's row where none has died": (
         good(rows=[Row("s", 1, "interrupted", None, "unknown", swept=True)]),
         "I4",

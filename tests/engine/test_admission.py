@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tailrace.engine import Limits
-from tailrace.errors import Overloaded
+from tailrace.errors import Mismatch, Overloaded
 from tailrace.log import Claim
 from tests.engine.scripted import READS, Scripted, ask, relay_of, running
 
@@ -36,8 +36,12 @@ async def test_what_runs_already_can_be_joined_when_nothing_can_be_begun() -> No
         assert joined.log is begun.log
         with pytest.raises(Overloaded):
             await relay.open(another)
-        assert await relay.join(another) is None
-        assert await relay.join(ask("plain")) is None
+        held = await relay.store.find_claimed("me", "mine")
+        assert held is not None
+        assert relay.join(mine, held).log is begun.log
+        with pytest.raises(Mismatch):
+            relay.join(msgspec.structs.replace(mine, claim=Claim("mine", "other words")), held)
+        assert await relay.store.find_claimed("me", "another") is None
 
 
 async def test_none_is_begun_while_those_that_run_fill_the_memory_for_all() -> None:

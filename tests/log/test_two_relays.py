@@ -141,7 +141,7 @@ asyncio.run(main())
 async def test_a_relay_that_is_killed_leaves_an_end_that_others_tell(
     server: RedisServer, street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tailrace.engine.relay.SWEEP", 0.05)
+    monkeypatch.setattr("tailrace.engine.salvage.EVERY", 0.05)
     ledger = SqliteLedger(tmp_path / "ledger.sqlite")
     script = tmp_path / "relay.py"
     script.write_text(PROCESS)

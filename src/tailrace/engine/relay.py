@@ -7,7 +7,6 @@ is begun, or the one joined that an idempotency key already has, and one task ca
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import secrets
 import time
@@ -33,7 +32,7 @@ from tailrace.engine.upstream import Upstream
 from tailrace.errors import NotFound, Overloaded
 from tailrace.events import Ending
 from tailrace.ledger import Ledger, NoLedger
-from tailrace.log import Claim, LogStore, MemoryStore, StreamInfo, StreamLog, ended, when
+from tailrace.log import Claim, Claimed, LogStore, MemoryStore, StreamInfo, StreamLog, ended, when
 
 SWEEP = 5.0
 """Seconds between two looks for logs whose time is over."""
@@ -93,18 +92,22 @@ class Relay:
         self._opening: set[asyncio.Future[None]] = set()
         self._live: dict[str, Generation] = {}
         self._ended: dict[str, Generation] = {}
-        self._sweeper: asyncio.Task[None] | None = None
+        self._keepers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         # A server enters before its app's lifespan does, to learn of a ConfigError as it is: the second time is none.
-        if self._sweeper is None:
+        if not self._keepers:
             await self.ledger.start()
             try:
                 await self.store.start(self)
             except BaseException:
                 await self.ledger.aclose()
                 raise
-            self._sweeper = asyncio.create_task(self._sweep(), name="tailrace sweep")
+            salvage = Salvage(self.ledger, self.store)
+            self._keepers = [
+                asyncio.create_task(self._sweep(), name="tailrace sweep"),
+                asyncio.create_task(salvage.run(), name="tailrace salvage"),
+            ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -121,8 +124,9 @@ class Relay:
             raise Overloaded("the relay is shutting down")
         asked = understand(ask, self.router)
         if len(self._live) >= self.limits.logs or self.store.full:
-            if (joined := await self._joined(ask, asked)) is not None:
-                return joined
+            held = ask.claim and await self.store.find_claimed(ask.owner, ask.claim.key)
+            if held is not None:
+                return _joined(ask, asked, held)
             raise Overloaded("too many answers are being written")
         door, policy, ignored = asked.door, asked.policy, asked.plans[0].ignored
         info = info_of(ask, door, asked.request, stream_id=self._new_id(), created=self._wall_clock())
@@ -145,18 +149,14 @@ class Relay:
         )
         return Opened(log, asked.request, ignored, policy.repair, open_early_after=policy.open_early_after)
 
-    async def join(self, ask: Ask) -> Opened | None:
-        """Join the generation that ``ask``'s claim has, or return None: nothing is ever begun.
+    def join(self, ask: Ask, held: Claimed) -> Opened:
+        """Join the stream that has ``ask``'s claim: nothing is ever begun.
 
         For whoever may begin no more, but may well hear again what is being answered. Raises as `open`.
         """
         if self.draining:
             raise Overloaded("the relay is shutting down")
-        return await self._joined(ask, understand(ask, self.router))
-
-    async def _joined(self, ask: Ask, asked: Understood) -> Opened | None:
-        log = None if ask.claim is None else await self.store.find_claimed(ask.owner, ask.claim)
-        return None if log is None else Opened(log, asked.request, asked.plans[0].ignored, joined=True)
+        return _joined(ask, understand(ask, self.router), held)
 
     async def _begun(self, info: StreamInfo, *, ids: bool, claim: Claim | None) -> StreamLog:
         opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -244,10 +244,8 @@ class Relay:
         """Interrupt everything and close every connection."""
         tasks = [g.task for g in (*self._live.values(), *self._ended.values()) if g.task is not None]
         await self.drain(0)
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            tasks.append(self._sweeper)
-            self._sweeper = None
+        tasks += self._keepers
+        self._keepers = []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -286,13 +284,15 @@ class Relay:
         )
 
     async def _sweep(self) -> None:
-        salvage = Salvage(self.ledger, self.store)
-        with contextlib.suppress(asyncio.CancelledError):
-            while True:
-                await asyncio.sleep(SWEEP)
-                for stream_id in self.store.sweep():
-                    self._ended.pop(stream_id, None)
-                await salvage.look()
+        while True:
+            await asyncio.sleep(SWEEP)
+            for stream_id in self.store.sweep():
+                self._ended.pop(stream_id, None)
+
+
+def _joined(ask: Ask, asked: Understood, held: Claimed) -> Opened:
+    log = held.log if ask.claim is None else held.by(ask.claim)
+    return Opened(log, asked.request, asked.plans[0].ignored, joined=True)
 
 
 def _since(start: float, moment: float | None) -> float | None:

@@ -5,14 +5,15 @@ M1. One row for each attempt at a provider: opened before the provider is asked,
 M2. ``open`` returns when the row is stored, so that no provider is ever asked without one; ``close`` never waits and
     never raises: a ledger that cannot write keeps what it owes, bounded, and writes it later, each row once.
 M3. A row that its writer never closed, because it died, is closed as ``interrupted`` by the next one that starts, and
-    named once as an orphan to that one's owner, who may know more and amend it; a row of a writer that lives is left
-    alone, and what that says of its own row in the end is what stays.
+    named as an orphan to that one's owner, who may know more and amend it, once, and again at each start while nothing
+    is known of it; a row of a writer that lives is left alone, and what that says of its own row is what stays.
 M4. What is not known is null, never 0: usage that nobody reported, a first content that never came.
 M5. Nothing blocks the event loop.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -87,10 +88,10 @@ class Ledger(Protocol):
         """Note how an attempt ended."""
 
     def orphans(self) -> list[Orphan]:
-        """Return the rows that were closed for dead writers since the last call."""
+        """Return the rows that were closed for dead writers and not named yet."""
 
-    def amend(self, attempt_id: str, outcome: Outcome) -> None:
-        """Note what became known of an orphan; of any other row nothing is changed. Never waits, never raises."""
+    def amend(self, outcomes: Mapping[str, Outcome]) -> None:
+        """Note what became known of orphans, by their ids; any other row stays as it is. Never waits, never raises."""
 
     async def rows(self, *, stream: str | None = None, limit: int = 100) -> list[Row]:
         """Return the newest rows, newest first, of ``stream`` only where it is given."""
@@ -115,8 +116,8 @@ class NoLedger:
         """Nobody left any."""
         return []
 
-    def amend(self, attempt_id: str, outcome: Outcome) -> None:
-        """There is none."""
+    def amend(self, outcomes: Mapping[str, Outcome]) -> None:
+        """There are none."""
 
     async def rows(self, *, stream: str | None = None, limit: int = 100) -> list[Row]:  # noqa: ARG002 - the protocol's
         """There are none."""

@@ -70,6 +70,12 @@ RECOVER = """
     WHERE writer = ? AND ending IS NULL
 """
 ORPHANS = "SELECT id, stream FROM attempts WHERE writer = ? AND ending IS NULL ORDER BY seq"
+# Among the newest, so that a start does not read the whole of an old ledger.
+UNKNOWN = """
+    SELECT id, stream FROM attempts
+    WHERE seq > (SELECT coalesce(max(seq), 0) FROM attempts) - 10000 AND recovered = 1 AND label = 'unknown'
+    ORDER BY seq
+"""
 AMEND = """
     UPDATE attempts SET ending = ?, seconds = ?, first_content = ?, error = ?, status = ?, input_tokens = ?,
         output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ?, reasoning_tokens = ?, label = ?

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -135,14 +135,14 @@ class SqliteLedger:
             self._write()
 
     def orphans(self) -> list[Orphan]:
-        """Return the rows that were closed for dead writers since the last call; the newest, where there are many."""
+        """Return the rows that were closed for dead writers and not named yet; the newest, where there are many."""
         orphans, self._orphans = list(self._orphans), deque(maxlen=MOST_ROWS)
         return orphans
 
-    def amend(self, attempt_id: str, outcome: Outcome) -> None:
-        """Note what became known of an orphan. What cannot be written now stays as it was: not known."""
+    def amend(self, outcomes: Mapping[str, Outcome]) -> None:
+        """Note what became known of orphans. What cannot be written now is looked for again at the next start."""
         if self._executor is not None:
-            self._run(self._store.amend, attempt_id, outcome).add_done_callback(_amended)
+            self._run(self._store.amend, outcomes).add_done_callback(_amended)
 
     async def rows(self, *, stream: str | None = None, limit: int = 100) -> list[Row]:
         """Return the newest stored rows. Raises `Overloaded` when the file cannot be read."""
@@ -254,4 +254,4 @@ class SqliteLedger:
 
 def _amended(amending: asyncio.Future[None]) -> None:
     if (error := amending.exception()) is not None:
-        _log.warning("an orphan's row could not be amended", error=str(error))
+        _log.warning("what became known of orphans could not be written", error=str(error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -41,6 +41,8 @@ class Store:
         self._writers = Writers(path)
         self._entered = False
         self._checked = False
+        self._looked = False
+        self._orphans: list[Orphan] = []
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] = (0, 0)
 
@@ -70,16 +72,25 @@ class Store:
             connection.executemany(schema.WITHDRAW, [(entry.attempt.id,) for entry in entries if entry.withdrawn])
 
     def recover(self) -> list[Orphan]:
-        """Close the rows that dead writers left open; return them. Raises `Unwritable`."""
+        """Close the rows that dead writers left open; return them, and at first those of which nothing is known yet.
+
+        Raises `Unwritable`; what was closed before that is returned by the next call.
+        """
         with self._usable() as connection:
             found = {writer for (writer,) in connection.execute(schema.UNFINISHED, (self._writers.own,))}
             found |= self._writers.others()
-        return [orphan for writer in sorted(found) for orphan in self._recover(writer)]
+            if not self._looked:
+                self._orphans += [Orphan(*values) for values in connection.execute(schema.UNKNOWN)]
+                self._looked = True
+        for writer in sorted(found):
+            self._orphans += self._recover(writer)
+        orphans, self._orphans = self._orphans, []
+        return orphans
 
-    def amend(self, attempt_id: str, outcome: Outcome) -> None:
-        """Say more of an orphan. Raises `Unwritable`."""
+    def amend(self, outcomes: Mapping[str, Outcome]) -> None:
+        """Say more of orphans. Raises `Unwritable`."""
         with self._transaction() as connection:
-            connection.execute(schema.AMEND, schema.closing(attempt_id, outcome))
+            connection.executemany(schema.AMEND, [schema.closing(*one) for one in outcomes.items()])
 
     def rows(self, stream: str | None, limit: int) -> list[Row]:
         """Return the newest rows, newest first. Raises `Unwritable`."""

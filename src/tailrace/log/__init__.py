@@ -6,7 +6,7 @@ May import: events, errors.
 Start reading at: base.py, then memory.py; redis/ for many processes.
 """
 
-from tailrace.log.base import Claim, Entry, Held, LogStore, StoreListener, StreamInfo, StreamLog
+from tailrace.log.base import Claim, Claimed, Entry, Held, LogStore, StoreListener, StreamInfo, StreamLog
 from tailrace.log.cursor import parse_cursor, stamp_id
 from tailrace.log.memory import MemoryLog, MemoryStore
 from tailrace.log.redis import Durability, RedisSpec, redis_store
@@ -14,6 +14,7 @@ from tailrace.log.waiting import begun, ended, when
 
 __all__ = [
     "Claim",
+    "Claimed",
     "Durability",
     "Entry",
     "Held",

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from tailrace.errors import Mismatch
 from tailrace.events import Ending
 
 
@@ -54,6 +55,19 @@ class Claim(NamedTuple):
 
     key: str
     fingerprint: str
+
+
+class Claimed(NamedTuple):
+    """A claim, and the log of the stream that has it."""
+
+    claim: Claim
+    log: StreamLog
+
+    def by(self, claim: Claim) -> StreamLog:
+        """Return the log if ``claim`` is this one; raises `Mismatch` where something else was asked with its key."""
+        if claim.fingerprint != self.claim.fingerprint:
+            raise Mismatch
+        return self.log
 
 
 class Entry(NamedTuple):
@@ -174,8 +188,8 @@ class LogStore(Protocol):
     async def find_named(self, owner: str, name: str) -> StreamLog | None:
         """Return the newest log that ``owner`` calls ``name``; as `find`."""
 
-    async def find_claimed(self, owner: str, claim: Claim) -> StreamLog | None:
-        """Return the log whose stream has ``claim`` of ``owner``; as `find`, and raises `Mismatch` as `create`."""
+    async def find_claimed(self, owner: str, key: str) -> Claimed | None:
+        """Return the log whose stream has a claim of ``owner`` by ``key``; as `find`."""
 
     async def owned_by(self, owner: str, limit: int) -> list[Entry]:
         """Return the newest ``limit`` streams of ``owner``, newest first."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tailrace.errors import Mismatch
 from tailrace.events import Ending
-from tailrace.log.base import Claim, Entry, Held, StoreListener, StreamInfo, StreamLog
+from tailrace.log.base import Claim, Claimed, Entry, Held, StoreListener, StreamInfo, StreamLog
 from tailrace.log.frames import Frames, Watchers
 
 
@@ -125,9 +124,9 @@ class MemoryStore:
     async def create(self, info: StreamInfo, *, ids: bool, claim: Claim | None = None) -> StreamLog:
         """Begin the log of a new stream, or return the one that has ``claim``."""
         if claim is not None:
-            holder = await self.find_claimed(info.owner, claim)
+            holder = await self.find_claimed(info.owner, claim.key)
             if holder is not None:
-                return holder
+                return holder.by(claim)
             self._claims[info.owner, claim.key] = (claim, info.id)
 
         def call(name: str, stream_id: str) -> None:
@@ -147,15 +146,11 @@ class MemoryStore:
         """Return the newest log that ``owner`` calls ``name``."""
         return self._get(self._names.get((owner, name), ""))
 
-    async def find_claimed(self, owner: str, claim: Claim) -> StreamLog | None:
-        """Return the log whose stream has ``claim``."""
-        held = self._claims.get((owner, claim.key))
+    async def find_claimed(self, owner: str, key: str) -> Claimed | None:
+        """Return the log whose stream has a claim by ``key``."""
+        held = self._claims.get((owner, key))
         log = held and self._get(held[1])
-        if not held or not log:
-            return None
-        if held[0].fingerprint != claim.fingerprint:
-            raise Mismatch
-        return log
+        return Claimed(held[0], log) if held and log else None
 
     async def owned_by(self, owner: str, limit: int) -> list[Entry]:
         """Return the newest streams of ``owner``."""

@@ -20,7 +20,7 @@ from tailrace.server.http import Disconnected, Receive, Scope, Send, headers_of,
 from tailrace.server.keys import Identity, permit
 from tailrace.server.respond import answer_stream, answer_whole
 from tailrace.server.responses import answer_begun
-from tailrace.server.wishes import IDEMPOTENCY_KEY, read_wishes
+from tailrace.server.wishes import read_wishes
 
 Prepare: TypeAlias = Callable[[Scope, dict[str, Any]], dict[str, Any]]
 Again: TypeAlias = Callable[[tuple[Turn, ...]], Awaitable[Opened]]
@@ -145,14 +145,13 @@ class Door:
                 opened = await self._relay.open(ask)
                 carry(self._relay, opened)
         except RateLimited:
-            if read or IDEMPOTENCY_KEY not in headers_of(scope):
+            key = None if read else read_wishes(headers_of(scope)).key
+            held = key and await self._relay.store.find_claimed(identity.owner, key)
+            if not held:
                 raise
             # A retry of what this key is being answered already asks for no more than that.
             ask, early = await self._read(scope, receive, identity)
-            joined = await self._relay.join(ask)
-            if joined is None:
-                raise
-            opened, carry = joined, _counted_already
+            opened, carry = self._relay.join(ask, held), _counted_already
 
         async def again(more: tuple[Turn, ...]) -> Opened:
             # A second attempt is a request of its own: the first one's stream has the claim.

@@ -160,11 +160,10 @@ class LedgerContract:
             assert [orphan.id for orphan in orphans] == [attempt(2).id, attempt(3).id]
             assert {orphan.stream for orphan in orphans} == {"stream"}
             assert ledger.orphans() == []
-            for number in (1, 2):
-                ledger.amend(attempt(number).id, known)
-            ledger.amend("nobody", known)
+            ledger.amend({attempt(1).id: known, attempt(2).id: known, "nobody": known})
         async with started(self.make(tmp_path)) as ledger:
             assert [row.outcome for row in await ledger.rows()] == [INTERRUPTED, known, COMPLETED]
+            assert [orphan.id for orphan in ledger.orphans()] == [attempt(3).id], "nothing is known of it yet"
             assert ledger.orphans() == []
 
     async def test_m3_a_living_writer_is_left_alone(self, tmp_path: Path) -> None:

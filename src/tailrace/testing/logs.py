@@ -249,17 +249,17 @@ class LogContract:
         """On any node, by its owner, and by nobody who says something else."""
         async with self._nodes(2 if self.shared else 1) as stores:
             claim = self._claim()
-            assert await stores[0].find_claimed("me", claim) is None
+            assert await stores[0].find_claimed("me", claim.key) is None
             log = await stores[0].create(info(), ids=True, claim=claim)
             for store in stores:
-                found = await store.find_claimed("me", claim)
+                found = await store.find_claimed("me", claim.key)
                 assert found is not None
-                assert found.info.id == log.info.id
-                assert await store.find_claimed("you", claim) is None
+                assert found.by(claim).info.id == log.info.id
+                assert await store.find_claimed("you", claim.key) is None
                 with pytest.raises(Mismatch):
-                    await store.find_claimed("me", claim._replace(fingerprint="other"))
+                    found.by(claim._replace(fingerprint="other"))
             stores[0].release("me", claim)
-            assert await stores[0].find_claimed("me", claim) is None
+            assert await stores[0].find_claimed("me", claim.key) is None
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

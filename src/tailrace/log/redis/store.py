@@ -14,7 +14,7 @@ import structlog
 
 from tailrace.errors import ConfigError, Mismatch, Overloaded
 from tailrace.events import Ending
-from tailrace.log.base import Claim, Entry, Held, StoreListener, StreamInfo, StreamLog
+from tailrace.log.base import Claim, Claimed, Entry, Held, StoreListener, StreamInfo, StreamLog
 from tailrace.log.redis.connection import Away, Server
 from tailrace.log.redis.durability import Barrier
 from tailrace.log.redis.followers import Followers
@@ -162,15 +162,12 @@ class RedisStore:
         found = await self._must(("GET", f"{self._spec.prefix}n:{hashed(owner, name)}"))
         return await self.find(found.decode()) if found else None
 
-    async def find_claimed(self, owner: str, claim: Claim) -> StreamLog | None:
-        """Return the log whose stream has ``claim``."""
-        found = await self._must(("GET", f"{self._spec.prefix}c:{hashed(owner, claim.key)}"))
+    async def find_claimed(self, owner: str, key: str) -> Claimed | None:
+        """Return the log whose stream has a claim by ``key``."""
+        found = await self._must(("GET", f"{self._spec.prefix}c:{hashed(owner, key)}"))
         stream_id, _, fingerprint = (found or b"").decode().partition(" ")
-        if not stream_id or (log := await self.find(stream_id)) is None:
-            return None
-        if fingerprint != claim.fingerprint:
-            raise Mismatch
-        return log
+        log = await self.find(stream_id) if stream_id else None
+        return Claimed(Claim(key, fingerprint), log) if log is not None else None
 
     async def owned_by(self, owner: str, limit: int) -> list[Entry]:
         """Return the newest streams of ``owner``, on whatever node."""
