@@ -15,9 +15,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is there by now, some million objects, out of all later collections of garbage.
+    """Leave what is there by now out of all later collections of garbage.
 
-    Looking through them took half a second in the middle of some test, in which nothing else happened.
+    Looking through it took half a second in the middle of some test, in which nothing else happened.
     """
     gc.collect()
     gc.freeze()

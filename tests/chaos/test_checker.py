@@ -67,6 +67,19 @@ def cut(at: int, **changes: Any) -> Stream:
     return good(**{"log": log, "ending": "truncated", "readers": readers, "truth": told, **changes})
 
 
+def orphaned(tokens: int | None, label: str) -> Stream:
+    """A stream whose relay was killed after 28 events, and whose row another closed."""
+    return cut(
+        28,
+        ending="interrupted",
+        cause="interrupted",
+        log=[*LOG[:28], b"id: 29\n" + ERROR.replace(b"truncated", b"interrupted")],
+        readers=[],
+        killed=True,
+        rows=[Row("s", 1, "interrupted", tokens, label, swept=True)],
+    )
+
+
 def test_a_good_stream_has_no_violation() -> None:
     assert check([good()]) == []
 
@@ -127,28 +140,8 @@ VIOLATIONS: dict[str, tuple[Stream, str]] = {
     "an estimate where the provider said it": (good(rows=[ROW._replace(label="estimated")]), "I4"),
     "a guess called exact": (cut(28, rows=[Row("s", 1, "truncated", 9, "exact")]), "I4"),
     "an estimate that is far off": (cut(28, rows=[Row("s", 1, "truncated", 60, "estimated")]), "I4"),
-    "a dead relay's row that says too much": (
-        cut(
-            28,
-            ending="interrupted",
-            log=[*LOG[:28], b"id: 29\n" + ERROR.replace(b"truncated", b"interrupted")],
-            readers=[],
-            killed=True,
-            rows=[Row("s", 1, "interrupted", 60, "estimated", swept=True)],
-        ),
-        "I4",
-    ),
-    "a dead relay's row that calls a part exact": (
-        cut(
-            28,
-            ending="interrupted",
-            log=[*LOG[:28], b"id: 29\n" + ERROR.replace(b"truncated", b"interrupted")],
-            readers=[],
-            killed=True,
-            rows=[Row("s", 1, "interrupted", 9, "exact", swept=True)],
-        ),
-        "I4",
-    ),
+    "a dead relay's row that says too much": (orphaned(60, "estimated"), "I4"),
+    "a dead relay's row that calls a part exact": (orphaned(9, "exact"), "I4"),
     "a dead relay's row where none has died": (
         good(rows=[Row("s", 1, "interrupted", None, "unknown", swept=True)]),
         "I4",
@@ -166,15 +159,7 @@ def test_a_violation_is_found(name: str) -> None:
 
 @pytest.mark.parametrize("row", [(None, "unknown"), (9, "estimated")])
 def test_a_dead_relays_row_may_know_less(row: tuple[int | None, str]) -> None:
-    stream = cut(
-        28,
-        ending="interrupted",
-        cause="interrupted",
-        log=[*LOG[:28], b"id: 29\n" + ERROR.replace(b"truncated", b"interrupted")],
-        readers=[],
-        killed=True,
-        rows=[Row("s", 1, "interrupted", *row, swept=True)],
-    )
+    stream = orphaned(*row)
     assert [violation for violation in check([stream]) if violation.promise == "I4"] == []
 
 

@@ -9,7 +9,7 @@ RECEIVE_BUFFER = 256 * 1024
 """Bytes of an answer that the kernel takes in before the relay reads them; Linux counts as much again for itself.
 
 Left alone it grows to megabytes a connection (tcp(7), ``tcp_rmem``), and a provider that is held back would learn of it
-only then. A window of this size still carries 1.2 MB/s over 200 ms, twenty times what a model writes.
+only then. A window of this size still carries 1.2 MB/s over a round trip of 200 ms, far more than a model writes.
 """
 
 

@@ -40,10 +40,7 @@ class MemoryLog:
         """The number of the newest frame."""
         return len(self._frames)
 
-    @property
-    def count(self) -> int:
-        """The same: nothing waits to be stored."""
-        return len(self._frames)
+    count = tail  # nothing waits to be stored
 
     @property
     def size(self) -> int:

@@ -136,16 +136,15 @@ class Door:
 
     async def _begin(self, scope: Scope, receive: Receive, identity: Identity) -> tuple[Opened, bool, Again]:
         """Open what is asked for; return it, whether to answer before anything has been said, and how to ask again."""
-        read = False
         carry: Carry
         try:
             async with self._access.admitted(identity) as carry:
-                read = True
                 ask, early = await self._read(scope, receive, identity)
                 opened = await self._relay.open(ask)
                 carry(self._relay, opened)
         except RateLimited:
-            key = None if read else read_wishes(headers_of(scope)).key
+            # Said before anything of the body was read: only `Access.admitted` says it.
+            key = read_wishes(headers_of(scope)).key
             held = key and await self._relay.store.find_claimed(identity.owner, key)
             if not held:
                 raise

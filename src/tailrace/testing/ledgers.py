@@ -11,8 +11,8 @@ The promises, as `tailrace.ledger.base` numbers them; the tests of each begin wi
 M1. One row for each attempt, opened before, closed once.
 M2. ``open`` returns when the row is stored: other writers see it. ``close`` never raises; what was noted before
     ``aclose`` is stored after it.
-M3. What a writer left open is closed as ``interrupted`` by the next one that starts, named once, and can be amended; a
-    living writer's is left alone.
+M3. What a writer left open is closed as ``interrupted`` by the next one that starts, named once by each that starts
+    while nothing is known of it, and can be amended; a living writer's is left alone.
 M4. What is not known is null.
 M5. Nothing blocks the event loop: run them under a detector of your choice (this project's own uses blockbuster).
 """
