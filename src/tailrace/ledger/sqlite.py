@@ -95,6 +95,7 @@ class SqliteLedger:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="tailrace-ledger")
         try:
             await self._run(self._store.open)
+            self._orphans.extend(await self._run(self._store.unknown))
             self._recovered(await self._run(self._store.recover))
         except Unwritable as fault:
             self._broken(fault)

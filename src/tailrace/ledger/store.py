@@ -41,7 +41,6 @@ class Store:
         self._writers = Writers(path)
         self._entered = False
         self._checked = False
-        self._looked = False
         self._orphans: list[Orphan] = []
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] = (0, 0)
@@ -72,20 +71,22 @@ class Store:
             connection.executemany(schema.WITHDRAW, [(entry.attempt.id,) for entry in entries if entry.withdrawn])
 
     def recover(self) -> list[Orphan]:
-        """Close the rows that dead writers left open; return them, and at first those of which nothing is known yet.
+        """Close the rows that dead writers left open, and return them.
 
         Raises `Unwritable`; what was closed before that is returned by the next call.
         """
         with self._usable() as connection:
             found = {writer for (writer,) in connection.execute(schema.UNFINISHED, (self._writers.own,))}
             found |= self._writers.others()
-            if not self._looked:
-                self._orphans += [Orphan(*values) for values in connection.execute(schema.UNKNOWN)]
-                self._looked = True
         for writer in sorted(found):
             self._orphans += self._recover(writer)
         orphans, self._orphans = self._orphans, []
         return orphans
+
+    def unknown(self) -> list[Orphan]:
+        """Return the rows that were closed for dead writers and of which nothing is known yet. Raises `Unwritable`."""
+        with self._usable() as connection:
+            return [Orphan(*values) for values in connection.execute(schema.UNKNOWN)]
 
     def amend(self, outcomes: Mapping[str, Outcome]) -> None:
         """Say more of orphans. Raises `Unwritable`."""
